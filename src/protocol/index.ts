@@ -1,0 +1,6 @@
+/** The vocabulary that every part shares: ids, events, views, requests, errors. Pure and browser-safe. */
+export * from './errors.ts';
+export * from './events.ts';
+export * from './ids.ts';
+export * from './requests.ts';
+export * from './views.ts';

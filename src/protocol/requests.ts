@@ -1,0 +1,52 @@
+/**
+ * What clients may ask: the bodies of the API's requests. Unknown fields are refused by name (strict objects).
+ */
+import { z } from 'zod';
+import { TurnInput } from './events.ts';
+import { SessionMode } from './views.ts';
+
+const Name = z.string().min(1).max(200);
+const EnvName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable name: letters, digits, underscore');
+const Credential = z.union([z.string(), z.strictObject({ value: z.string(), expiresAt: z.iso.datetime().optional() })]);
+
+export const CreateSession = z.strictObject({
+  agent: z.string().min(1),
+  cwd: z.string().min(1),
+  model: z.string().min(1).max(200).optional(),
+  mode: SessionMode.optional(),
+  readOnly: z.strictObject({ reason: z.string().max(2000).optional() }).optional(),
+  systemPrompt: z.string().max(100_000).optional(),
+  mcpServers: z.record(z.string(), z.unknown()).optional(),
+  env: z.record(EnvName, z.string()).optional(),
+  credentials: z.record(z.string(), Credential).optional(),
+  resume: z.string().min(1).max(200).optional(),
+  name: Name.optional(),
+  metadata: z.record(z.string(), z.unknown()).optional(),
+  permissionPolicy: z.array(z.unknown()).optional(),
+  domain: z.string().max(200).optional(),
+  limits: z.strictObject({ maxCostUsd: z.number().positive().optional(), maxTurns: z.number().int().positive().optional() }).optional(),
+  agentOptions: z.record(z.string(), z.unknown()).optional(),
+});
+export type CreateSession = z.infer<typeof CreateSession>;
+
+export const UpdateSession = z.strictObject({
+  name: Name.optional(),
+  model: z.string().min(1).max(200).optional(),
+  mode: SessionMode.optional(),
+  readOnly: z.strictObject({ reason: z.string().optional() }).nullable().optional(),
+  credentials: z.record(z.string(), Credential).optional(),
+  metadata: z.record(z.string(), z.unknown()).optional(),
+  permissionPolicy: z.array(z.unknown()).optional(),
+});
+export type UpdateSession = z.infer<typeof UpdateSession>;
+
+export const SendTurn = z.strictObject({
+  input: TurnInput,
+  whenBusy: z.enum(['reject', 'queue', 'steer', 'interrupt']).optional(),
+  readOnly: z.strictObject({ reason: z.string().optional() }).optional(),
+  credentials: z.record(z.string(), Credential).optional(),
+});
+export type SendTurn = z.infer<typeof SendTurn>;
+
+export const InterruptTurn = z.strictObject({ queue: z.enum(['keep', 'clear']).optional() });
+export type InterruptTurn = z.infer<typeof InterruptTurn>;
