@@ -74,6 +74,7 @@ export const TurnFailureCode = z.enum([
 export type TurnFailureCode = z.infer<typeof TurnFailureCode>;
 
 export const StopReason = z.enum(['end_turn', 'max_turns', 'refusal', 'steered', 'other']);
+export type StopReasonName = z.infer<typeof StopReason>;
 export const RuntimeEndReason = z.enum(['idle', 'evicted', 'closed', 'crashed', 'stuck', 'replaced', 'shutdown']);
 export type RuntimeEndReason = z.infer<typeof RuntimeEndReason>;
 

@@ -1,0 +1,109 @@
+/**
+ * The port that every agent's dialect fills: how to start it, greet it, understand its lines and speak to it.
+ * Owns the contract. Knows nothing of processes, offsets, the journal or timers: those are the runtime's.
+ *
+ * `translate` and `accept` are pure: state in, state out. The state is plain JSON (at most 64 KiB) because it is written with
+ * the offset of the line in one transaction and read back by the next daemon.
+ */
+import type { TurnInput } from '../protocol/index.ts';
+import type { SessionMode } from '../protocol/index.ts';
+import type { AgentCommand, AgentSignal } from '../session/ports.ts';
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** What a session wants of its agent, known at start. Secret values are in `env` only, never in the journal. */
+export interface AgentSettings {
+  readonly session: string;
+  readonly cwd: string;
+  readonly model?: string;
+  readonly mode: SessionMode;
+  readonly systemPrompt?: string;
+  /** The agent's own session id to continue, and whether the conversation exists already (resume) or is to be made under this id. */
+  readonly resume?: string;
+  readonly agentOptions: Readonly<Record<string, unknown>>;
+  /** The agent's whole environment: allow-listed variables of the daemon, overlaid with the session's env and credentials. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly limits: RuntimeLimits;
+}
+
+/** Bounds that a dialect passes on to its agent or needs itself, ms. */
+export interface RuntimeLimits {
+  readonly inactivityTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly threadTimeoutMs: number;
+}
+
+/** An agent found on this machine (R22). */
+export interface AgentBinary {
+  readonly path: string;
+  readonly version?: string;
+}
+
+/** How to start the agent. */
+export interface StartPlan {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Lines (each with its newline) that ask the agent to end by itself; '' when closing stdin is the goodbye. */
+  readonly goodbye: string;
+}
+
+/** The two-way channel of the handshake: promises are allowed here and nowhere later. All pending reads reject when the process ends. */
+export interface HandshakeChannel {
+  /** Writes one line (without its newline). */
+  send(line: string): void;
+  /** The next line for which `pick` gives a value. Lines that give undefined are passed over, in order. */
+  receive<T>(pick: (line: string) => T | undefined, options?: { readonly timeoutMs?: number }): Promise<T>;
+  readonly signal: AbortSignal;
+}
+
+export interface Greeted<S> {
+  readonly state: S;
+  /** The agent's own session id where it is known now. */
+  readonly agentSessionId?: string;
+  readonly version?: string;
+  /** Whether an earlier conversation was taken up. */
+  readonly resumed: boolean;
+  /** What there is to say about the start, e.g. that the old conversation was not found. */
+  readonly signals: readonly AgentSignal[];
+}
+
+/** One thing to be written. Plain JSON: it is kept in the outbox; no secret, no long text in it. */
+export interface OutgoingWrite {
+  readonly kind: string;
+  readonly ref: Json;
+}
+
+export interface Step<S> {
+  readonly state: S;
+  readonly signals: readonly AgentSignal[];
+  readonly writes: readonly OutgoingWrite[];
+}
+
+/** Ids for requests that a dialect makes: `generation × 1,000,000 + n`, n the number of the write; `next()` for each write of this step in order. */
+export interface RequestIds {
+  next(): number;
+}
+
+/** What rendering a write may look up. */
+export interface RenderContext {
+  readonly settings: AgentSettings;
+  /** The input of a turn, from the journal. */
+  input(turn: string): TurnInput;
+}
+
+export interface Dialect<S> {
+  readonly agent: string;
+  /** How long lines of stdout may carry text that the model wrote: nothing here is trusted before its schema was seen. */
+  plan(binary: AgentBinary, settings: AgentSettings): StartPlan;
+  /** Greets a freshly started process until it can take a prompt. Rejects with PilotlightError; the runtime bounds it in time. */
+  greet(channel: HandshakeChannel, settings: AgentSettings): Promise<Greeted<S>>;
+  /** One line of stdout (without newline, not empty). Never throws: what it does not know is a notice (P11). */
+  translate(state: S, line: string, ids: RequestIds): Step<S>;
+  /** The session wants something said. May give no write (remembered in the state until the agent can take it). */
+  accept(state: S, command: AgentCommand, ids: RequestIds): Step<S>;
+  /** The bytes of a write as one line without its newline. Deterministic: the same write gives the same line after a takeover. */
+  render(write: OutgoingWrite, context: RenderContext): string;
+  /** Reads a state that an earlier daemon wrote. Throws when it cannot be read (the turn then ends with takeover_failed). */
+  revive(state: Json): S;
+}

@@ -1,0 +1,73 @@
+/**
+ * What an agent does, in words that no agent owns: the output of every dialect's `translate`, the input of `decide`.
+ * Knows nothing of lines, processes or the journal.
+ *
+ * `block` names one block of text (or of thinking) within its runtime; a dialect never uses a name twice.
+ * `parent` is the tool call of the subagent that speaks. A turn's own id is known to the session; `turn` here is the id
+ * that the prompt was written with (the session's turn id), where the agent names it.
+ */
+import type { By, EventData, StopReasonName, ToolKind, TurnFailureCode, Usage } from '../protocol/index.ts';
+
+/** What the agent reported of a turn's price. All of this turn, never cumulative. */
+export interface AgentCosts {
+  readonly usage?: Usage;
+  readonly costUsd?: number;
+  readonly model?: string;
+  readonly agentTurns?: number;
+}
+
+/** How a turn ended, as the agent says it. */
+export type TurnOutcome =
+  | { readonly kind: 'completed'; readonly stopReason: StopReasonName; /** Text of a turn whose messages were never sent on their own (local commands). */ readonly text?: string }
+  | { readonly kind: 'failed'; readonly code: TurnFailureCode; readonly message: string }
+  /** The agent says the turn was cut short by an interrupt. */
+  | { readonly kind: 'interrupted' };
+
+export interface AgentAsk {
+  /** The agent's own id of its request. */
+  readonly request: string;
+  readonly kind: 'tool' | 'question';
+  readonly tool?: { readonly id: string; readonly name: string; readonly input: unknown };
+  readonly diff?: string;
+  readonly reason?: string;
+  readonly questions?: NonNullable<EventData<'permission.requested'>['questions']>;
+  readonly sessionScope?: unknown;
+}
+
+export type AgentSignal =
+  /** The agent took the prompt in (the receipt). */
+  | { readonly kind: 'receipt'; readonly turn?: string }
+  /** The agent works although no prompt of ours is open. */
+  | { readonly kind: 'woke' }
+  | { readonly kind: 'text'; readonly block: string; readonly text: string; readonly parent?: string }
+  | { readonly kind: 'text-done'; readonly block: string; readonly text: string; readonly parent?: string }
+  | { readonly kind: 'text-void'; readonly block: string; readonly reason: string }
+  | { readonly kind: 'reasoning'; readonly block: string; readonly text: string; readonly parent?: string }
+  | { readonly kind: 'reasoning-done'; readonly block: string; readonly text: string; readonly parent?: string }
+  | { readonly kind: 'tool'; readonly id: string; readonly name: string; readonly tool: ToolKind; readonly input: unknown; readonly parent?: string }
+  | { readonly kind: 'tool-output'; readonly id: string; readonly text: string }
+  | { readonly kind: 'tool-done'; readonly id: string; readonly status: 'ok' | 'error' | 'denied' | 'cancelled'; readonly output: string }
+  | { readonly kind: 'plan'; readonly entries: readonly { readonly text: string; readonly status: string }[] }
+  | { readonly kind: 'usage'; readonly usage: Usage }
+  | { readonly kind: 'compacted'; readonly trigger: 'auto' | 'manual'; readonly preTokens?: number; readonly summary?: string }
+  | { readonly kind: 'ask'; readonly ask: AgentAsk }
+  /** The agent takes a request of its own back. */
+  | { readonly kind: 'ask-withdrawn'; readonly request: string }
+  /** The agent's own id of the conversation is known or has changed. */
+  | { readonly kind: 'agent-session'; readonly id: string }
+  /** The agent acknowledged an interrupt (its turn's ending follows on its own). */
+  | { readonly kind: 'interrupt-acknowledged' }
+  | { readonly kind: 'ended'; readonly turn?: string; readonly outcome: TurnOutcome; readonly costs: AgentCosts }
+  | { readonly kind: 'notice'; readonly level: 'info' | 'warning' | 'error'; readonly code: string; readonly message: string; readonly raw?: unknown };
+
+/** What the session wants said to its agent. The dialect turns it into numbered writes. */
+export type AgentCommand =
+  | { readonly kind: 'prompt'; readonly turn: string }
+  | { readonly kind: 'interrupt' }
+  | { readonly kind: 'answer'; readonly request: string; readonly answer: AskAnswer };
+
+export interface AskAnswer {
+  readonly decision: 'allow' | 'deny';
+  readonly message?: string;
+  readonly by?: By;
+}
