@@ -18,8 +18,10 @@ export interface AgentSettings {
   readonly model?: string;
   readonly mode: SessionMode;
   readonly systemPrompt?: string;
-  /** The agent's own session id to continue, and whether the conversation exists already (resume) or is to be made under this id. */
+  /** The agent's own id of the conversation to continue; absent for a new one. */
   readonly resume?: string;
+  /** A UUID minted for this start: the id of a new conversation, where the agent lets its host choose. */
+  readonly freshId: string;
   readonly agentOptions: Readonly<Record<string, unknown>>;
   /** The agent's whole environment: allow-listed variables of the daemon, overlaid with the session's env and credentials. */
   readonly env: Readonly<Record<string, string>>;
@@ -94,7 +96,7 @@ export interface RenderContext {
 
 export interface Dialect<S> {
   readonly agent: string;
-  /** How long lines of stdout may carry text that the model wrote: nothing here is trusted before its schema was seen. */
+  /** Argv, environment and goodbye. Nothing secret and nothing that a person wrote goes into argv (a system prompt or model name is checked or passed by file or protocol). */
   plan(binary: AgentBinary, settings: AgentSettings): StartPlan;
   /** Greets a freshly started process until it can take a prompt. Rejects with PilotlightError; the runtime bounds it in time. */
   greet(channel: HandshakeChannel, settings: AgentSettings): Promise<Greeted<S>>;
