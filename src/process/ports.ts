@@ -56,6 +56,12 @@ export interface Child {
   readonly lastWrite: number;
   /** Hands over write `n`. Never throws; the outcome comes as `wrote` or `refused`. */
   write(n: number, bytes: Uint8Array): void;
+  /**
+   * Bytes before `offset` have been read but are not durable yet (a line that goes on): keep them for the next reader, and read on.
+   * Flow control counts from here (1 MiB behind it the child is paused); what must be kept counts from the acknowledged offset.
+   * Bounded by the reader's longest line (16 MB by default), so a line longer than the window does not stop the child for ever.
+   */
+  received(offset: number): void;
   /** Everything before `offset` is durable elsewhere and may be forgotten. Unacknowledged output is bounded: past it the child is not read. */
   acknowledge(offset: number): void;
   /** Whether a turn is open: the keeper's grace does not run while one is. */
@@ -89,4 +95,9 @@ export interface LadderTimes {
   readonly stuckAfterMs: number;
 }
 
-export const DEFAULT_LADDER: LadderTimes = { eofAfterMs: 0, termAfterMs: 2000, killAfterMs: 2000, stuckAfterMs: 2000 };
+export const DEFAULT_LADDER: LadderTimes = {
+  eofAfterMs: 0,
+  termAfterMs: 2000,
+  killAfterMs: 2000,
+  stuckAfterMs: 2000,
+};

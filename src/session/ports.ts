@@ -162,7 +162,11 @@ export interface Journal extends Committer {
    * until `signal` aborts. The consumer's pace never slows a commit: what it has not taken is read again from the journal.
    */
   follow(session: string | undefined, after: number, signal: AbortSignal): AsyncIterable<readonly Followed[]>;
-  sessions(filter: { readonly closed?: boolean; readonly after?: string; readonly limit?: number }): readonly SessionRecord[];
+  sessions(filter: {
+    readonly closed?: boolean;
+    readonly after?: string;
+    readonly limit?: number;
+  }): readonly SessionRecord[];
   session(id: string): SessionRecord | undefined;
   turns(session: string, options?: { readonly after?: string; readonly limit?: number }): readonly TurnView[];
   turn(id: string): TurnView | undefined;

@@ -18,7 +18,11 @@ export interface AgentCosts {
 
 /** How a turn ended, as the agent says it. */
 export type TurnOutcome =
-  | { readonly kind: 'completed'; readonly stopReason: StopReasonName; /** Text of a turn whose messages were never sent on their own (local commands). */ readonly text?: string }
+  | {
+      readonly kind: 'completed';
+      readonly stopReason: StopReasonName;
+      /** Text of a turn whose messages were never sent on their own (local commands). */ readonly text?: string;
+    }
   | { readonly kind: 'failed'; readonly code: TurnFailureCode; readonly message: string }
   /** The agent says the turn was cut short by an interrupt. */
   | { readonly kind: 'interrupted' };
@@ -43,13 +47,35 @@ export type AgentSignal =
   | { readonly kind: 'text-done'; readonly block: string; readonly text: string; readonly parent?: string }
   | { readonly kind: 'text-void'; readonly block: string; readonly reason: string }
   | { readonly kind: 'reasoning'; readonly block: string; readonly text: string; readonly parent?: string }
-  | { readonly kind: 'reasoning-done'; readonly block: string; readonly text: string; readonly parent?: string }
-  | { readonly kind: 'tool'; readonly id: string; readonly name: string; readonly tool: ToolKind; readonly input: unknown; readonly parent?: string }
+  | {
+      readonly kind: 'reasoning-done';
+      readonly block: string;
+      readonly text: string;
+      readonly parent?: string;
+    }
+  | {
+      readonly kind: 'tool';
+      readonly id: string;
+      readonly name: string;
+      readonly tool: ToolKind;
+      readonly input: unknown;
+      readonly parent?: string;
+    }
   | { readonly kind: 'tool-output'; readonly id: string; readonly text: string }
-  | { readonly kind: 'tool-done'; readonly id: string; readonly status: 'ok' | 'error' | 'denied' | 'cancelled'; readonly output: string }
+  | {
+      readonly kind: 'tool-done';
+      readonly id: string;
+      readonly status: 'ok' | 'error' | 'denied' | 'cancelled';
+      readonly output: string;
+    }
   | { readonly kind: 'plan'; readonly entries: readonly { readonly text: string; readonly status: string }[] }
   | { readonly kind: 'usage'; readonly usage: Usage }
-  | { readonly kind: 'compacted'; readonly trigger: 'auto' | 'manual'; readonly preTokens?: number; readonly summary?: string }
+  | {
+      readonly kind: 'compacted';
+      readonly trigger: 'auto' | 'manual';
+      readonly preTokens?: number;
+      readonly summary?: string;
+    }
   | { readonly kind: 'ask'; readonly ask: AgentAsk }
   /** The agent takes a request of its own back. */
   | { readonly kind: 'ask-withdrawn'; readonly request: string }
@@ -57,8 +83,19 @@ export type AgentSignal =
   | { readonly kind: 'agent-session'; readonly id: string }
   /** The agent acknowledged an interrupt (its turn's ending follows on its own). */
   | { readonly kind: 'interrupt-acknowledged' }
-  | { readonly kind: 'ended'; readonly turn?: string; readonly outcome: TurnOutcome; readonly costs: AgentCosts }
-  | { readonly kind: 'notice'; readonly level: 'info' | 'warning' | 'error'; readonly code: string; readonly message: string; readonly raw?: unknown };
+  | {
+      readonly kind: 'ended';
+      readonly turn?: string;
+      readonly outcome: TurnOutcome;
+      readonly costs: AgentCosts;
+    }
+  | {
+      readonly kind: 'notice';
+      readonly level: 'info' | 'warning' | 'error';
+      readonly code: string;
+      readonly message: string;
+      readonly raw?: unknown;
+    };
 
 /** What the session wants said to its agent. The dialect turns it into numbered writes. */
 export type AgentCommand =

@@ -1,0 +1,148 @@
+/**
+ * What a session decides when its process is ready, did not start, breaks a bound, or is gone. Pure.
+ */
+import type { EventData, NewEvent } from '../protocol/index.ts';
+import { endTurn, startRuntime, startTurn, type Ending } from './endings.ts';
+import { NOTHING, type DecideContext, type Decision, type SessionInput } from './inputs.ts';
+import type { Fact, SessionState } from './state.ts';
+
+type RuntimeInput = Extract<
+  SessionInput,
+  { kind: 'runtime-ready' | 'runtime-failed' | 'runtime-broken' | 'runtime-ended' }
+>;
+type Of<K extends RuntimeInput['kind']> = Extract<RuntimeInput, { kind: K }>;
+
+export function decideRuntime(state: SessionState, input: RuntimeInput, context: DecideContext): Decision {
+  if (state.runtime.kind === 'none' || state.runtime.id !== input.runtime) return NOTHING;
+  switch (input.kind) {
+    case 'runtime-ready':
+      return ready(state, input);
+    case 'runtime-failed':
+      return startFailed(state, input, context);
+    case 'runtime-broken':
+      return broken(state, input, context);
+    case 'runtime-ended':
+      return ended(state, input, context);
+  }
+}
+
+const UNLINKED: Fact = { type: '#runtime-linked', link: { kind: 'none' } };
+
+function ready(state: SessionState, input: Of<'runtime-ready'>): Decision {
+  if (state.runtime.kind !== 'starting') return NOTHING;
+  const { runtime: id, pid, startedAt, startupMs, version, resumed } = input;
+  const facts: Fact[] = [
+    { type: '#runtime-linked', link: { kind: 'ready', id, pid, startedAt, startupMs, turns: 0 } },
+    {
+      type: 'runtime.started',
+      data: {
+        kind: 'warm',
+        pid,
+        agent: state.spec.agent,
+        ...(version === undefined ? {} : { version }),
+        startupMs,
+        resumed,
+      },
+    },
+  ];
+  if (input.agentSessionId !== undefined && input.agentSessionId !== state.agentSessionId)
+    facts.push({ type: '#agent-session', id: input.agentSessionId });
+  if (state.turn.kind !== 'queued') return { facts, effects: [] };
+  const begun = startTurn(state.turn.id, pid);
+  return { facts: [...facts, ...begun.facts], effects: begun.effects };
+}
+
+function startFailed(state: SessionState, input: Of<'runtime-failed'>, context: DecideContext): Decision {
+  const again = input.retry && state.phase === 'open' && state.turn.kind !== 'none';
+  if (again) {
+    const start = startRuntime(context);
+    return { facts: [UNLINKED, ...start.facts], effects: start.effects };
+  }
+  if (state.turn.kind !== 'none' && state.phase === 'open') {
+    const { code, message, stderrTail } = input;
+    const ending: Ending = {
+      kind: 'failed',
+      code,
+      message,
+      effects: 'none',
+      ...(stderrTail === undefined ? {} : { stderrTail }),
+    };
+    return { facts: [...endTurn(state, ending, context), UNLINKED], effects: [] };
+  }
+  if (input.retry || state.phase === 'closed') return { facts: [UNLINKED], effects: [] };
+  return {
+    facts: [notice('warning', input.code, `${input.message}; the next message tries again`), UNLINKED],
+    effects: [],
+  };
+}
+
+function broken(state: SessionState, input: Of<'runtime-broken'>, context: DecideContext): Decision {
+  if (state.runtime.kind === 'ending' || state.runtime.kind === 'none') return NOTHING;
+  const { code, message } = input;
+  const facts: Fact[] =
+    state.turn.kind === 'running'
+      ? endTurn(state, { kind: 'failed', code, message, effects: 'possible' }, context)
+      : [notice('error', code, message)];
+  const reason = code === 'stdin_timeout' ? 'stuck' : 'crashed';
+  return {
+    facts: [...facts, { type: '#runtime-linked', link: { kind: 'ending', id: input.runtime } }],
+    effects: [{ kind: 'end', runtime: input.runtime, reason }],
+  };
+}
+
+function ended(state: SessionState, input: Of<'runtime-ended'>, context: DecideContext): Decision {
+  const facts: Fact[] =
+    state.turn.kind === 'running' ? endTurn(state, exitEnding(state, input), context) : [];
+  facts.push({ type: 'runtime.ended', data: endedData(input, context) }, UNLINKED);
+  if (state.turn.kind !== 'queued' || state.phase === 'closed') return { facts, effects: [] };
+  if (state.runtime.kind === 'starting') {
+    const message = `${state.spec.agent} ended before it could take a message`;
+    const failed = endTurn(
+      state,
+      { kind: 'failed', code: 'spawn_failed', message, effects: 'none' },
+      context,
+    );
+    return { facts: [...failed, ...facts], effects: [] };
+  }
+  const start = startRuntime(context);
+  return { facts: [...facts, ...start.facts], effects: start.effects };
+}
+
+function exitEnding(state: SessionState, input: Of<'runtime-ended'>): Ending {
+  if (state.turn.kind === 'running' && state.turn.stopping !== undefined) return { kind: 'as-stopping' };
+  const how = input.signal === undefined ? `code ${input.code ?? 'unknown'}` : `signal ${input.signal}`;
+  const effects = input.unwritten === true ? 'none' : 'possible';
+  const { stderrTail } = input;
+  const tail = stderrTail === undefined ? {} : { stderrTail };
+  if (input.lost === true)
+    return {
+      kind: 'failed',
+      code: 'runtime_lost',
+      message: `${state.spec.agent} was lost with whoever held it`,
+      effects,
+      ...tail,
+    };
+  return {
+    kind: 'failed',
+    code: 'runtime_exited',
+    message: `${state.spec.agent} exited with ${how} in the middle of a turn`,
+    effects,
+    ...tail,
+  };
+}
+
+function endedData(input: Of<'runtime-ended'>, context: DecideContext): EventData<'runtime.ended'> {
+  return {
+    pid: input.pid,
+    reason: input.reason,
+    ...(input.code === undefined ? {} : { code: input.code }),
+    ...(input.signal === undefined ? {} : { signal: input.signal }),
+    ...(context.rssMb === undefined ? {} : { rssMb: context.rssMb }),
+    lines: input.lines,
+    chunks: input.chunks,
+  };
+}
+
+function notice(level: EventData<'notice'>['level'], code: string, message: string): NewEvent {
+  return { type: 'notice', data: { level, code, message } };
+}

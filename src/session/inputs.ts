@@ -1,0 +1,94 @@
+/**
+ * Everything that can happen to a session, as data: commands of clients, what its agent does, the life of its process, time.
+ */
+import type { By, NewEvent, RuntimeEndReason, TurnFailureCode, TurnInput } from '../protocol/index.ts';
+import type { AgentCommand, AgentSignal, SessionSpec } from './ports.ts';
+import type { Fact } from './state.ts';
+
+export type WatchName = 'echo' | 'inactivity' | 'tool' | 'interrupt';
+
+export type SessionInput =
+  | { readonly kind: 'create'; readonly warm: boolean }
+  | { readonly kind: 'send'; readonly turn: string; readonly input: TurnInput; readonly commandId?: string }
+  | { readonly kind: 'interrupt'; readonly by: By }
+  | { readonly kind: 'close'; readonly by: By; readonly reason: string }
+  | {
+      readonly kind: 'update';
+      readonly spec: SessionSpec;
+      readonly changed: Readonly<Record<string, unknown>>;
+    }
+  /** `runtime` is the runtime that speaks: its blocks are named within it, and a late word of an older one is ignored. */
+  | { readonly kind: 'agent'; readonly runtime: string; readonly signal: AgentSignal }
+  | {
+      readonly kind: 'runtime-ready';
+      readonly runtime: string;
+      readonly pid: number;
+      readonly startedAt: string;
+      readonly startupMs: number;
+      readonly version?: string;
+      readonly resumed: boolean;
+      readonly agentSessionId?: string;
+    }
+  /** It never became ready. `retry`: nothing was wrong with it, start again (a takeover in the handshake). */
+  | {
+      readonly kind: 'runtime-failed';
+      readonly runtime: string;
+      readonly code: TurnFailureCode;
+      readonly message: string;
+      readonly stderrTail?: string;
+      readonly retry: boolean;
+    }
+  /** It must be ended because it broke a bound or cannot be understood; the turn it has fails so. */
+  | {
+      readonly kind: 'runtime-broken';
+      readonly runtime: string;
+      readonly code: TurnFailureCode;
+      readonly message: string;
+    }
+  /** The process is gone. */
+  | {
+      readonly kind: 'runtime-ended';
+      readonly runtime: string;
+      readonly pid: number;
+      readonly reason: RuntimeEndReason;
+      readonly code?: number;
+      readonly signal?: string;
+      readonly stderrTail?: string;
+      readonly lines: number;
+      readonly chunks: number;
+      /** The holder of its pipes is gone: what it did is not known. */
+      readonly lost?: boolean;
+      /** The prompt of the open turn is known not to have entered stdin. */
+      readonly unwritten?: boolean;
+    }
+  /** The daemon wants the process gone (drain, replacement). */
+  | { readonly kind: 'retire'; readonly reason: RuntimeEndReason; readonly by: By }
+  | { readonly kind: 'timeout'; readonly watch: WatchName; readonly ms: number };
+
+/** What is to be done besides keeping facts. `start`, `say` and `end` take part in the same commit. */
+export type Effect =
+  | { readonly kind: 'start'; readonly runtime: string }
+  | { readonly kind: 'say'; readonly command: AgentCommand }
+  | { readonly kind: 'end'; readonly runtime: string; readonly reason: RuntimeEndReason };
+
+export interface Decision {
+  readonly facts: readonly Fact[];
+  readonly effects: readonly Effect[];
+}
+
+/** What a decision may know besides state and input. */
+export interface DecideContext {
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  readonly newRuntimeId: () => string;
+  readonly newTurnId: () => string;
+  readonly newPermissionId: () => string;
+  /** Memory of the session's process tree as last sampled, MB. */
+  readonly rssMb?: number;
+}
+
+export const NOTHING: Decision = { facts: [], effects: [] };
+
+export function event<T extends NewEvent>(event: T): T {
+  return event;
+}

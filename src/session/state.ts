@@ -1,0 +1,108 @@
+/**
+ * What a session is at a moment: a documented union, and the facts that change it.
+ * Owns the shapes. Plain JSON: it is written whole with every commit and read back by the next daemon.
+ *
+ * A session's three lives are independent of each other, so each is a union of its own:
+ *   phase    open → closed
+ *   runtime  none → starting → ready → ending → none      (the process that serves it)
+ *   turn     none → queued → running → none               (at most one; P1: leaves `running` or `queued` by exactly one ending)
+ */
+import type { By, NewEvent, TurnFailureCode } from '../protocol/index.ts';
+import type { SessionSpec } from './ports.ts';
+
+export type RuntimeLink =
+  | { readonly kind: 'none' }
+  /** Its row is in the journal; the process is being started and greeted. No message is in it. */
+  | { readonly kind: 'starting'; readonly id: string }
+  /** It takes prompts. `turns` counts the turns it has had. */
+  | {
+      readonly kind: 'ready';
+      readonly id: string;
+      readonly pid: number;
+      readonly startedAt: string;
+      readonly startupMs: number;
+      readonly turns: number;
+    }
+  /** It is being ended; nothing is written to it and no other process serves the session before it is gone. */
+  | { readonly kind: 'ending'; readonly id: string };
+
+/** Why a running turn is being stopped: the ending it gets unless the agent finishes first. */
+export type Stopping =
+  | { readonly why: 'interrupt'; readonly by: By; readonly acknowledged: boolean }
+  | {
+      readonly why: 'failure';
+      readonly code: TurnFailureCode;
+      readonly message: string;
+      readonly acknowledged: boolean;
+    };
+
+export interface RunningTurn {
+  readonly kind: 'running';
+  readonly id: string;
+  readonly origin: 'user' | 'agent';
+  /** When it came to the head (ms since 1970): what durations are counted from. */
+  readonly headAt: number;
+  readonly firstTextAt?: number;
+  /** The agent has shown that it took the prompt in. */
+  readonly received: boolean;
+  readonly stopping?: Stopping;
+  /** Tool calls of this turn by the agent's id: deduplicates, and says what is still open. */
+  readonly tools: Readonly<Record<string, 'open' | 'closed'>>;
+  /** Previews (text or thinking) that have neither been completed nor discarded. */
+  readonly previews: readonly string[];
+  /** Text of the last completed message without a parent. Kept in memory only; read again from the journal at a takeover. */
+  readonly lastText?: string;
+}
+
+export type TurnPhase =
+  | { readonly kind: 'none' }
+  /** Accepted and durable; no runtime has it. */
+  | { readonly kind: 'queued'; readonly id: string; readonly headAt: number }
+  | RunningTurn;
+
+export interface SessionState {
+  readonly v: 1;
+  readonly spec: SessionSpec;
+  readonly phase: 'open' | 'closed';
+  readonly runtime: RuntimeLink;
+  readonly turn: TurnPhase;
+  readonly lastSeq: number;
+  readonly lastActivityAt: string;
+  /** The agent's own id of the conversation, once it exists on the agent's side. */
+  readonly agentSessionId?: string;
+}
+
+/** What changes the state but is no event: nobody outside needs it, the next daemon does. */
+export type InternalFact =
+  | { readonly type: '#runtime-linked'; readonly link: RuntimeLink }
+  | { readonly type: '#turn-received' }
+  | { readonly type: '#turn-stopping'; readonly stopping: Stopping }
+  | { readonly type: '#agent-session'; readonly id: string }
+  | { readonly type: '#spec'; readonly spec: SessionSpec };
+
+export type Fact = NewEvent | InternalFact;
+
+export function isInternal(fact: Fact): fact is InternalFact {
+  return fact.type.startsWith('#');
+}
+
+/** A session that was just created. */
+export function newSessionState(spec: SessionSpec): SessionState {
+  return {
+    v: 1,
+    spec,
+    phase: 'open',
+    runtime: { kind: 'none' },
+    turn: { kind: 'none' },
+    lastSeq: 0,
+    lastActivityAt: spec.createdAt,
+    ...(spec.resume === undefined ? {} : { agentSessionId: spec.resume }),
+  };
+}
+
+/** The state as it is written: without what is read back from the events themselves. */
+export function persistedState(state: SessionState): unknown {
+  if (state.turn.kind !== 'running' || state.turn.lastText === undefined) return state;
+  const { lastText: _, ...turn } = state.turn;
+  return { ...state, turn };
+}

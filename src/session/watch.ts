@@ -1,0 +1,93 @@
+/**
+ * The one bound that runs for a session at a moment (P5): which it is follows from the state alone (pure);
+ * the timer counts awake time only and belongs to the session's actor.
+ */
+import { AwakeTimer } from '../async/awake.ts';
+import type { WatchName } from './inputs.ts';
+import type { SessionState } from './state.ts';
+
+/** ms, from configuration (`runtime.*`). */
+export interface WatchLimits {
+  readonly echoTimeoutMs: number;
+  readonly firstTurnTimeoutMs: number;
+  readonly inactivityTimeoutMs: number;
+  readonly toolTimeoutMs: number;
+  readonly interruptTimeoutMs: number;
+}
+
+export const DEFAULT_WATCH_LIMITS: WatchLimits = {
+  echoTimeoutMs: 10_000,
+  firstTurnTimeoutMs: 60_000,
+  inactivityTimeoutMs: 180_000,
+  toolTimeoutMs: 30 * 60_000,
+  interruptTimeoutMs: 5_000,
+};
+
+export interface Watch {
+  readonly name: WatchName;
+  readonly ms: number;
+  /** Another key starts the clock again; the same key lets it run. */
+  readonly key: string;
+  /** Whether output of the agent starts the clock again. */
+  readonly byOutput: boolean;
+}
+
+/** What is being waited for, or undefined when nothing is. */
+export function watchOf(state: SessionState, limits: WatchLimits): Watch | undefined {
+  const { turn, runtime } = state;
+  if (turn.kind !== 'running') return undefined;
+  if (turn.stopping !== undefined) {
+    const key = `${turn.id} stopping ${turn.stopping.acknowledged ? 'acknowledged' : 'asked'}`;
+    return { name: 'interrupt', ms: limits.interruptTimeoutMs, key, byOutput: false };
+  }
+  if (!turn.received) {
+    const first = runtime.kind !== 'ready' || runtime.turns <= 1;
+    const ms = first ? limits.firstTurnTimeoutMs : limits.echoTimeoutMs;
+    return { name: 'echo', ms, key: `${turn.id} receipt`, byOutput: false };
+  }
+  const open = Object.entries(turn.tools).filter(([, phase]) => phase === 'open');
+  const newest = open.at(-1);
+  if (newest !== undefined)
+    return { name: 'tool', ms: limits.toolTimeoutMs, key: `${turn.id} tool ${newest[0]}`, byOutput: false };
+  return { name: 'inactivity', ms: limits.inactivityTimeoutMs, key: `${turn.id} output`, byOutput: true };
+}
+
+/** Runs the watch of one session. */
+export class Watchman {
+  readonly #limits: WatchLimits;
+  readonly #timer: AwakeTimer;
+  #watch: Watch | undefined;
+
+  constructor(limits: WatchLimits, onTimeout: (watch: Watch) => void) {
+    this.#limits = limits;
+    this.#timer = new AwakeTimer(() => {
+      const watch = this.#watch;
+      this.#watch = undefined;
+      if (watch !== undefined) onTimeout(watch);
+    });
+  }
+
+  /** The state has changed: the clock follows. */
+  follow(state: SessionState): void {
+    const next = watchOf(state, this.#limits);
+    if (next?.key === this.#watch?.key) return;
+    this.#watch = next;
+    if (next === undefined) this.#timer.stop();
+    else this.#timer.start(next.ms);
+  }
+
+  /** The agent printed something. */
+  output(): void {
+    if (this.#watch?.byOutput === true) this.#timer.touch();
+  }
+
+  /** The agent may not print (the disk is full, its reader pauses): the clock starts again. */
+  pause(): void {
+    this.#timer.touch();
+  }
+
+  stop(): void {
+    this.#watch = undefined;
+    this.#timer.stop();
+  }
+}
