@@ -1,12 +1,26 @@
 /**
  * state, fact → state. Pure; the only place where a session's state changes.
  */
-import type { Fact, RunningTurn, SessionState, TurnPhase } from './state.ts';
+import { TURN_ENDINGS, type NewEvent } from '../protocol/index.ts';
+import {
+  isInternal,
+  type Fact,
+  type InternalFact,
+  type RunningTurn,
+  type SessionState,
+  type TurnPhase,
+} from './state.ts';
 
 const NO_TURN: TurnPhase = { kind: 'none' };
 
 /** The state after a fact. `now` (ms) is when it happened; events also advance `lastSeq`. */
 export function evolve(state: SessionState, fact: Fact, now: number): SessionState {
+  if (isInternal(fact)) return evolveInternal(state, fact);
+  const next = evolveEvent(state, fact, now);
+  return { ...next, lastSeq: state.lastSeq + 1, lastActivityAt: new Date(now).toISOString() };
+}
+
+function evolveInternal(state: SessionState, fact: InternalFact): SessionState {
   switch (fact.type) {
     case '#runtime-linked':
       return { ...state, runtime: fact.link };
@@ -18,65 +32,32 @@ export function evolve(state: SessionState, fact: Fact, now: number): SessionSta
       return onRunning(state, (turn) => ({ ...turn, received: true }));
     case '#turn-stopping':
       return onRunning(state, (turn) => ({ ...turn, stopping: fact.stopping }));
-    case 'session.closed':
-      return step({ ...state, phase: 'closed' }, now);
-    case 'turn.queued':
-      return step({ ...state, turn: { kind: 'queued', id: fact.turn ?? '', headAt: now } }, now);
-    case 'turn.started':
-      return step(started(state, { id: fact.turn ?? '', origin: fact.data.origin }, now), now);
-    case 'turn.completed':
-    case 'turn.failed':
-    case 'turn.interrupted':
-      return step({ ...state, turn: NO_TURN }, now);
-    case 'message.delta':
-    case 'reasoning.delta':
-      return step(
-        onRunning(state, (turn) => previewed(turn, fact.data.message, now)),
-        now,
-      );
-    case 'message.completed':
-      return step(
-        onRunning(state, (turn) => {
-          const closed = unpreviewed(turn, fact.data.message, now);
-          return fact.data.parent === undefined ? { ...closed, lastText: fact.data.text } : closed;
-        }),
-        now,
-      );
-    case 'message.discarded':
-    case 'reasoning.completed':
-      return step(
-        onRunning(state, (turn) => unpreviewed(turn, fact.data.message)),
-        now,
-      );
-    case 'tool.started':
-      return step(
-        onRunning(state, (turn) => ({ ...turn, tools: { ...turn.tools, [fact.data.id]: 'open' } })),
-        now,
-      );
-    case 'tool.completed':
-      return step(
-        onRunning(state, (turn) => ({ ...turn, tools: { ...turn.tools, [fact.data.id]: 'closed' } })),
-        now,
-      );
-    case 'session.created':
-    case 'session.updated':
-    case 'tool.output':
-    case 'plan.updated':
-    case 'permission.requested':
-    case 'permission.resolved':
-    case 'usage.updated':
-    case 'session.compacted':
-    case 'runtime.started':
-    case 'runtime.ended':
-    case 'runtime.degraded':
-    case 'runtime.restored':
-    case 'notice':
-      return step(state, now);
   }
 }
 
-function step(state: SessionState, now: number): SessionState {
-  return { ...state, lastSeq: state.lastSeq + 1, lastActivityAt: new Date(now).toISOString() };
+/** Events that are not named here change nothing but the place in the journal. */
+function evolveEvent(state: SessionState, fact: NewEvent, now: number): SessionState {
+  if (TURN_ENDINGS.has(fact.type)) return { ...state, turn: NO_TURN };
+  if (fact.type === 'session.closed') return { ...state, phase: 'closed' };
+  if (fact.type === 'turn.queued')
+    return { ...state, turn: { kind: 'queued', id: fact.turn ?? '', headAt: now } };
+  if (fact.type === 'turn.started')
+    return started(state, { id: fact.turn ?? '', origin: fact.data.origin }, now);
+  return onRunning(state, (turn) => evolveTurn(turn, fact, now));
+}
+
+function evolveTurn(turn: RunningTurn, fact: NewEvent, now: number): RunningTurn {
+  if (fact.type === 'message.delta' || fact.type === 'reasoning.delta')
+    return previewed(turn, fact.data.message, now);
+  if (fact.type === 'message.completed') {
+    const closed = unpreviewed(turn, fact.data.message, now);
+    return fact.data.parent === undefined ? { ...closed, lastText: fact.data.text } : closed;
+  }
+  if (fact.type === 'message.discarded' || fact.type === 'reasoning.completed')
+    return unpreviewed(turn, fact.data.message);
+  if (fact.type === 'tool.started') return { ...turn, tools: { ...turn.tools, [fact.data.id]: 'open' } };
+  if (fact.type === 'tool.completed') return { ...turn, tools: { ...turn.tools, [fact.data.id]: 'closed' } };
+  return turn;
 }
 
 function onRunning(state: SessionState, change: (turn: RunningTurn) => RunningTurn): SessionState {
