@@ -29,7 +29,7 @@ function evolveInternal(state: SessionState, fact: InternalFact): SessionState {
     case '#spec':
       return { ...state, spec: fact.spec };
     case '#turn-received':
-      return onRunning(state, (turn) => ({ ...turn, received: true }));
+      return { ...onRunning(state, (turn) => ({ ...turn, received: true })), conversed: true };
     case '#turn-stopping':
       return onRunning(state, (turn) => ({ ...turn, stopping: fact.stopping }));
   }

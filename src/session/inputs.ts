@@ -1,8 +1,8 @@
 /**
  * Everything that can happen to a session, as data: commands of clients, what its agent does, the life of its process, time.
  */
-import type { By, NewEvent, RuntimeEndReason, TurnFailureCode, TurnInput } from '../protocol/index.ts';
-import type { AgentCommand, AgentSignal, SessionSpec } from './ports.ts';
+import type { By, NewEvent, RuntimeEndReason, TurnInput } from '../protocol/index.ts';
+import type { AgentCommand, RuntimeInput, SessionSpec } from './ports.ts';
 import type { Fact } from './state.ts';
 
 export type WatchName = 'echo' | 'inactivity' | 'tool' | 'interrupt';
@@ -17,50 +17,7 @@ export type SessionInput =
       readonly spec: SessionSpec;
       readonly changed: Readonly<Record<string, unknown>>;
     }
-  /** `runtime` is the runtime that speaks: its blocks are named within it, and a late word of an older one is ignored. */
-  | { readonly kind: 'agent'; readonly runtime: string; readonly signal: AgentSignal }
-  | {
-      readonly kind: 'runtime-ready';
-      readonly runtime: string;
-      readonly pid: number;
-      readonly startedAt: string;
-      readonly startupMs: number;
-      readonly version?: string;
-      readonly resumed: boolean;
-      readonly agentSessionId?: string;
-    }
-  /** It never became ready. `retry`: nothing was wrong with it, start again (a takeover in the handshake). */
-  | {
-      readonly kind: 'runtime-failed';
-      readonly runtime: string;
-      readonly code: TurnFailureCode;
-      readonly message: string;
-      readonly stderrTail?: string;
-      readonly retry: boolean;
-    }
-  /** It must be ended because it broke a bound or cannot be understood; the turn it has fails so. */
-  | {
-      readonly kind: 'runtime-broken';
-      readonly runtime: string;
-      readonly code: TurnFailureCode;
-      readonly message: string;
-    }
-  /** The process is gone. */
-  | {
-      readonly kind: 'runtime-ended';
-      readonly runtime: string;
-      readonly pid: number;
-      readonly reason: RuntimeEndReason;
-      readonly code?: number;
-      readonly signal?: string;
-      readonly stderrTail?: string;
-      readonly lines: number;
-      readonly chunks: number;
-      /** The holder of its pipes is gone: what it did is not known. */
-      readonly lost?: boolean;
-      /** The prompt of the open turn is known not to have entered stdin. */
-      readonly unwritten?: boolean;
-    }
+  | RuntimeInput
   /** The daemon wants the process gone (drain, replacement). */
   | { readonly kind: 'retire'; readonly reason: RuntimeEndReason; readonly by: By }
   | { readonly kind: 'timeout'; readonly watch: WatchName; readonly ms: number };

@@ -15,6 +15,9 @@ import type {
   TurnView,
 } from '../protocol/index.ts';
 
+import type { AgentCommand, AgentSignal, RuntimeInput } from './signals.ts';
+import type { RuntimeEndReason } from '../protocol/index.ts';
+
 export type * from './signals.ts';
 
 /** What a session is, fixed at creation or changed by PATCH. No secret values: those are in `secrets/`. */
@@ -34,6 +37,29 @@ export interface SessionSpec {
   readonly env: readonly string[];
   readonly credentials: readonly string[];
   readonly createdAt: string;
+}
+
+/** The session's side of its runtime. What takes a draft takes part in that commit. */
+export interface Voice {
+  readonly id: string;
+  /** Memory of the process tree as last sampled, MB. */
+  readonly rssMb: number | undefined;
+  /** Says something to the agent: numbered and put into the outbox in this draft, written after the commit. */
+  say(draft: Draft, command: AgentCommand): readonly AgentSignal[];
+  /** Ends the process by the ladder after the commit; `runtime-ended` follows when it is gone. */
+  end(draft: Draft, reason: RuntimeEndReason): void;
+  /** Whether a turn is open (after the commit). */
+  markTurn(open: boolean): void;
+}
+
+/** The runtime's side of its session. */
+export interface Listener {
+  readonly id: string;
+  apply(draft: Draft, inputs: readonly RuntimeInput[]): void;
+  /** The agent printed something. */
+  output(): void;
+  /** Nothing can be read from the agent for now (the disk is full): watches do not run on. */
+  pause(): void;
 }
 
 /** A session as the journal keeps it. `state` is the heart's own JSON, opaque to the journal; the rest serves lists. */

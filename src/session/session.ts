@@ -15,23 +15,10 @@ import {
 import { decide } from './decide.ts';
 import { evolve } from './evolve.ts';
 import type { DecideContext, Decision, SessionInput } from './inputs.ts';
-import type { AgentCommand, AgentSignal, Committer, Draft, SessionRecord } from './ports.ts';
+import type { Committer, Draft, Listener, SessionRecord, Voice } from './ports.ts';
 import { isInternal, persistedState, type Fact, type SessionState } from './state.ts';
 import { foldTurn, sessionView } from './views.ts';
 import { Watchman, type Watch, type WatchLimits } from './watch.ts';
-
-/** The session's side of its runtime. All of it takes part in the draft it is given. */
-export interface Voice {
-  readonly id: string;
-  /** Memory of the process tree as last sampled, MB. */
-  readonly rssMb: number | undefined;
-  /** Says something to the agent: numbered and put into the outbox in this draft, written after the commit. */
-  say(draft: Draft, command: AgentCommand): readonly AgentSignal[];
-  /** Ends the process by the ladder after the commit; `runtime-ended` follows when it is gone. */
-  end(draft: Draft, reason: string): void;
-  /** Whether a turn is open (after the commit). */
-  markTurn(open: boolean): void;
-}
 
 export interface SessionPorts {
   readonly committer: Committer;
@@ -42,7 +29,7 @@ export interface SessionPorts {
   report(error: unknown): void;
 }
 
-export class Session {
+export class Session implements Listener {
   readonly id: string;
   readonly #ports: SessionPorts;
   readonly #watchman: Watchman;

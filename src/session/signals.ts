@@ -6,7 +6,15 @@
  * `parent` is the tool call of the subagent that speaks. A turn's own id is known to the session; `turn` here is the id
  * that the prompt was written with (the session's turn id), where the agent names it.
  */
-import type { By, EventData, StopReasonName, ToolKind, TurnFailureCode, Usage } from '../protocol/index.ts';
+import type {
+  By,
+  EventData,
+  RuntimeEndReason,
+  StopReasonName,
+  ToolKind,
+  TurnFailureCode,
+  Usage,
+} from '../protocol/index.ts';
 
 /** What the agent reported of a turn's price. All of this turn, never cumulative. */
 export interface AgentCosts {
@@ -108,3 +116,50 @@ export interface AskAnswer {
   readonly message?: string;
   readonly by?: By;
 }
+
+/** What a runtime tells its session: the words of its agent, and its own life. */
+export type RuntimeInput =
+  /** `runtime` is the runtime that speaks: its blocks are named within it, and a late word of an older one is ignored. */
+  | { readonly kind: 'agent'; readonly runtime: string; readonly signal: AgentSignal }
+  | {
+      readonly kind: 'runtime-ready';
+      readonly runtime: string;
+      readonly pid: number;
+      readonly startedAt: string;
+      readonly startupMs: number;
+      readonly version?: string;
+      readonly resumed: boolean;
+      readonly agentSessionId?: string;
+    }
+  /** It never became ready. `retry`: nothing was wrong with it, start again (a takeover in the handshake). */
+  | {
+      readonly kind: 'runtime-failed';
+      readonly runtime: string;
+      readonly code: TurnFailureCode;
+      readonly message: string;
+      readonly stderrTail?: string;
+      readonly retry: boolean;
+    }
+  /** It must be ended because it broke a bound or cannot be understood; the turn it has fails so. */
+  | {
+      readonly kind: 'runtime-broken';
+      readonly runtime: string;
+      readonly code: TurnFailureCode;
+      readonly message: string;
+    }
+  /** The process is gone. */
+  | {
+      readonly kind: 'runtime-ended';
+      readonly runtime: string;
+      readonly pid: number;
+      readonly reason: RuntimeEndReason;
+      readonly code?: number;
+      readonly signal?: string;
+      readonly stderrTail?: string;
+      readonly lines: number;
+      readonly chunks: number;
+      /** The holder of its pipes is gone: what it did is not known. */
+      readonly lost?: boolean;
+      /** The prompt of the open turn is known not to have entered stdin. */
+      readonly unwritten?: boolean;
+    };

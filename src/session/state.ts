@@ -70,6 +70,8 @@ export interface SessionState {
   readonly lastActivityAt: string;
   /** The agent's own id of the conversation, once it exists on the agent's side. */
   readonly agentSessionId?: string;
+  /** Whether the agent has taken a message in under that id: before, there is nothing on its side to resume. */
+  readonly conversed: boolean;
 }
 
 /** What changes the state but is no event: nobody outside needs it, the next daemon does. */
@@ -96,6 +98,7 @@ export function newSessionState(spec: SessionSpec): SessionState {
     turn: { kind: 'none' },
     lastSeq: 0,
     lastActivityAt: spec.createdAt,
+    conversed: spec.resume !== undefined,
     ...(spec.resume === undefined ? {} : { agentSessionId: spec.resume }),
   };
 }
