@@ -14,7 +14,9 @@ test('any split of the stream gives the same lines and offsets', () => {
       fc.array(fc.nat(200)),
       (lines, cuts) => {
         const stream = Buffer.from(lines.map((line) => `${line}\n`).join(''));
-        const at = [...new Set([0, ...cuts.filter((cut) => cut < stream.length), stream.length])].sort((a, b) => a - b);
+        const at = [...new Set([0, ...cuts.filter((cut) => cut < stream.length), stream.length])].sort(
+          (a, b) => a - b,
+        );
         const chunks = at.slice(1).map((end, index) => stream.subarray(at[index], end));
         const found = readAll(chunks);
         expect(found).toEqual(readAll([stream]));

@@ -7,7 +7,11 @@
  */
 
 export type WireLine =
-  | { readonly kind: 'line'; readonly text: string; /** Offset of the byte behind the newline. */ readonly end: number }
+  | {
+      readonly kind: 'line';
+      readonly text: string;
+      /** Offset of the byte behind the newline. */ readonly end: number;
+    }
   /** A line that is too long: its first bytes as text (at most 64 KiB of them). */
   | { readonly kind: 'cut'; readonly head: string; readonly end: number };
 

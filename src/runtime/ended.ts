@@ -1,0 +1,27 @@
+/** How a runtime ended, in the words of its session. Pure. */
+import type { ChildExit } from '../process/ports.ts';
+import type { RuntimeEndReason } from '../protocol/index.ts';
+import type { RuntimeInput } from '../session/ports.ts';
+
+export type End =
+  | { readonly kind: 'exit'; readonly exit: ChildExit }
+  /** Whoever held its pipes is gone. */
+  | { readonly kind: 'lost'; readonly reason: string };
+
+type Ended = Extract<RuntimeInput, { kind: 'runtime-ended' }>;
+
+/** `wanted`: why it was being ended; an end that nobody wanted is a crash. */
+export function howEnded(
+  end: End,
+  wanted: RuntimeEndReason | undefined,
+): Pick<Ended, 'reason' | 'code' | 'signal' | 'stderrTail' | 'lost'> {
+  const reason = wanted ?? 'crashed';
+  if (end.kind === 'lost') return { reason, lost: true };
+  const { code, signal, stderrTail, stuck } = end.exit;
+  return {
+    reason: stuck.length > 0 ? 'stuck' : reason,
+    ...(code === undefined ? {} : { code }),
+    ...(signal === undefined ? {} : { signal }),
+    ...(stderrTail === '' ? {} : { stderrTail }),
+  };
+}

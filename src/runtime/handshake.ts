@@ -1,0 +1,102 @@
+/**
+ * The channel of the handshake: the only place where waiting for an agent's line is a promise.
+ * Owns the lines that came before the runtime was ready. Everything pending settles when the process ends or time is up.
+ */
+import { within } from '../async/awake.ts';
+import type { HandshakeChannel } from '../agents/dialect.ts';
+import { PilotlightError } from '../protocol/index.ts';
+import type { WireLine } from '../wire/lines.ts';
+
+interface Waiter {
+  /** Whether the line settles the wait. Throws to reject it. */
+  readonly offer: (line: string) => boolean;
+  readonly reject: (error: unknown) => void;
+}
+
+export class Handshake implements HandshakeChannel {
+  readonly #send: (line: string) => void;
+  readonly #abort = new AbortController();
+  #lines: WireLine[] = [];
+  #waiter: Waiter | undefined;
+  #closed: PilotlightError | undefined;
+  #consumed = 0;
+
+  /** `send` writes one line without its newline. */
+  constructor(send: (line: string) => void) {
+    this.#send = send;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** The offset behind the last line that was picked or passed over. */
+  get consumed(): number {
+    return this.#consumed;
+  }
+
+  send(line: string): void {
+    this.#send(line);
+  }
+
+  async receive<T>(
+    pick: (line: string) => T | undefined,
+    options: { readonly timeoutMs?: number } = {},
+  ): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    this.#waiter = {
+      reject,
+      offer: (line) => {
+        const value = pick(line);
+        if (value !== undefined) resolve(value);
+        return value !== undefined;
+      },
+    };
+    this.#serve();
+    const { timeoutMs } = options;
+    if (timeoutMs === undefined) return promise;
+    return within(promise, timeoutMs, () => {
+      this.#waiter = undefined;
+      return new PilotlightError('timeout', `The agent did not answer within ${String(timeoutMs)} ms`);
+    });
+  }
+
+  /** A line came. */
+  take(line: WireLine): void {
+    this.#lines.push(line);
+    this.#serve();
+  }
+
+  /** The handshake is over: lines that nobody asked for yet, in order. */
+  rest(): readonly WireLine[] {
+    const left = this.#lines;
+    this.#lines = [];
+    return left;
+  }
+
+  /** Nothing will come any more: pending and later reads reject. */
+  close(error: PilotlightError): void {
+    this.#closed ??= error;
+    this.#abort.abort(error);
+    this.#serve();
+  }
+
+  /** Passes lines over until one is picked. */
+  #serve(): void {
+    while (this.#waiter !== undefined && this.#lines.length > 0) {
+      const line = this.#lines.shift();
+      this.#consumed = line?.end ?? this.#consumed;
+      if (line?.kind === 'line' && line.text !== '') this.#offer(this.#waiter, line.text);
+    }
+    if (this.#closed !== undefined) this.#waiter?.reject(this.#closed);
+  }
+
+  #offer(waiter: Waiter, text: string): void {
+    try {
+      if (waiter.offer(text)) this.#waiter = undefined;
+    } catch (error) {
+      this.#waiter = undefined;
+      waiter.reject(error);
+    }
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * What a runtime needs: a holder of children, a dialect with the session's settings, the journal, bounds. Types only.
+ */
+import type { AgentBinary, AgentSettings, Dialect } from '../agents/dialect.ts';
+import type { ChildHost, ProcessIdentity } from '../process/ports.ts';
+import type { TurnInput } from '../protocol/index.ts';
+import type { Committer } from '../session/ports.ts';
+
+export interface RuntimeBounds {
+  readonly startTimeoutMs: number;
+  readonly stdinTimeoutMs: number;
+  /** Bytes. */
+  readonly maxLine: number;
+}
+
+export interface RuntimePorts {
+  readonly children: ChildHost;
+  readonly committer: Committer;
+  readonly dialect: Dialect<unknown>;
+  /** Settings are made when the process is started: secrets and the environment are read then. */
+  readonly settings: () => Promise<{ readonly settings: AgentSettings; readonly binary: AgentBinary }>;
+  readonly generation: number;
+  readonly bounds: RuntimeBounds;
+  /** The input of a turn, from the journal. */
+  readonly input: (turn: string) => TurnInput;
+  /** Memory of a process tree, MB; undefined when it cannot be read. */
+  readonly memory: (root: ProcessIdentity) => Promise<number | undefined>;
+  /** Something threw that never should: logged. */
+  readonly report: (error: unknown) => void;
+  /** Protocol lines and stderr, for debugging. */
+  readonly trace?: (way: 'in' | 'out' | 'err', text: string) => void;
+}

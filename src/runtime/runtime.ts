@@ -1,0 +1,345 @@
+/**
+ * One agent process that is ready: read, written to, ended.
+ * Owns the dialect's state and the one consumed offset. Knows no agent's protocol, no SQL, no session rules.
+ *
+ *   ready ──end()──▶ ending ──exit──▶ gone      (an exit or the loss of the holder leads to gone from both)
+ *
+ * Every batch of whole lines becomes one commit: events and state of the session, the dialect's state, the offset.
+ * Only then is the output acknowledged to the holder of the pipes, so a daemon that dies reads it again, or never.
+ */
+import { after } from '../async/after.ts';
+import type { AgentSettings, RequestIds } from '../agents/dialect.ts';
+import type { Child, ChildExit, ChildListener } from '../process/ports.ts';
+import { PilotlightError, type RuntimeEndReason, type TurnFailureCode } from '../protocol/index.ts';
+import type {
+  AgentCommand,
+  AgentSignal,
+  Draft,
+  Listener,
+  RuntimeInput,
+  RuntimeRecord,
+} from '../session/ports.ts';
+import type { WireLine } from '../wire/lines.ts';
+import { howEnded, type End } from './ended.ts';
+import { joinDeltas } from './join.ts';
+import { Outbox } from './outbox.ts';
+import type { RuntimePorts } from './ports.ts';
+import type { Reading } from './reading.ts';
+import { asJson, type RuntimeRow } from './row.ts';
+
+/** How long to wait before trying again to commit what a full disk refused. */
+const FULL_RETRY_MS = 500;
+
+/** What was known when it became ready, or when it was taken over. */
+export interface RuntimeOrigin {
+  readonly record: Omit<RuntimeRecord, 'phase' | 'offset' | 'lastWrite' | 'state' | 'lines' | 'chunks'>;
+  readonly child: Child;
+  readonly reading: Reading;
+  readonly settings: AgentSettings;
+  readonly state: unknown;
+  readonly prompt: number;
+  readonly phase: 'ready' | 'ending';
+  readonly lastWrite: number;
+}
+
+export interface RuntimeSurroundings {
+  readonly session: Listener;
+  readonly ports: RuntimePorts;
+  /** The process is gone and the journal knows. */
+  readonly onGone: () => void;
+}
+
+export class Runtime implements ChildListener {
+  readonly #origin: RuntimeOrigin;
+  readonly #at: RuntimeSurroundings;
+  readonly #child: Child;
+  readonly #reading: Reading;
+  readonly outbox: Outbox;
+  #phase: 'ready' | 'ending' | 'gone';
+  #state: unknown;
+  #prompt: number;
+  #reason: RuntimeEndReason | undefined;
+  #end: End | undefined;
+  #committing = false;
+  #detached = false;
+  rssMb: number | undefined;
+
+  constructor(origin: RuntimeOrigin, at: RuntimeSurroundings) {
+    this.#origin = origin;
+    this.#at = at;
+    this.#child = origin.child;
+    this.#reading = origin.reading;
+    this.#phase = origin.phase;
+    this.#state = origin.state;
+    this.#prompt = origin.prompt;
+    const context = { settings: origin.settings, input: at.ports.input };
+    this.outbox = new Outbox(
+      {
+        runtime: origin.record.id,
+        stdinTimeoutMs: at.ports.bounds.stdinTimeoutMs,
+        render: (write) => at.ports.dialect.render(write, context),
+        write: (n, bytes) => {
+          at.ports.trace?.('in', bytes.toString());
+          this.#child.write(n, bytes);
+        },
+        failed: (code, message) => {
+          this.broke(code, message);
+        },
+      },
+      { last: origin.lastWrite, confirmed: origin.child.lastWrite },
+    );
+  }
+
+  get phase(): 'ready' | 'ending' | 'gone' {
+    return this.#phase;
+  }
+
+  /** See Voice.say. */
+  say(draft: Draft, command: AgentCommand): readonly AgentSignal[] {
+    if (this.#phase !== 'ready') return [];
+    const before = { state: this.#state, prompt: this.#prompt };
+    draft.onRollback(() => {
+      this.#state = before.state;
+      this.#prompt = before.prompt;
+    });
+    const step = this.#at.ports.dialect.accept(this.#state, command, this.#ids());
+    this.#state = step.state;
+    if (command.kind === 'prompt') this.#prompt = this.outbox.last + 1;
+    this.outbox.add(draft, step.writes);
+    draft.runtime(this.record());
+    return step.signals;
+  }
+
+  /** See Voice.end. */
+  end(draft: Draft, reason: RuntimeEndReason): void {
+    if (this.#phase !== 'ready') return;
+    this.#phase = 'ending';
+    this.#reason = reason;
+    draft.onRollback(() => {
+      this.#phase = 'ready';
+      this.#reason = undefined;
+    });
+    draft.runtime(this.record());
+    draft.afterCommit(() => {
+      this.#child.end();
+    });
+  }
+
+  /** Its bounds are broken or it cannot be understood: the turn fails, the process ends. */
+  broke(code: TurnFailureCode, message: string): void {
+    const input: RuntimeInput = { kind: 'runtime-broken', runtime: this.#origin.record.id, code, message };
+    this.#at.ports.committer
+      .commit((draft) => {
+        this.#at.session.apply(draft, [input]);
+      })
+      .catch((error: unknown) => {
+        // Without a journal nothing can be said, but a process that cannot be used still ends.
+        this.#at.ports.report(error);
+        if (!this.#detached) this.#child.end();
+      });
+  }
+
+  /** The daemon leaves: nothing more is read, nothing is ended. */
+  detach(): void {
+    this.#detached = true;
+    this.outbox.stop();
+  }
+
+  record(): RuntimeRecord {
+    const row: RuntimeRow = {
+      v: 1,
+      dialect: asJson(this.#state),
+      skipping: this.#reading.skipping,
+      prompt: this.#prompt,
+    };
+    return {
+      ...this.#origin.record,
+      phase: this.#phase === 'gone' ? 'ending' : this.#phase,
+      offset: this.#reading.offset,
+      lastWrite: this.outbox.last,
+      state: row,
+      lines: this.#reading.lines,
+      chunks: this.#reading.chunks,
+    };
+  }
+
+  // What the child reports.
+
+  out(offset: number, bytes: Buffer): void {
+    if (this.#detached) return;
+    try {
+      this.#at.ports.trace?.('out', bytes.toString());
+      this.#reading.enqueue(this.#reading.push(offset, bytes));
+    } catch (error) {
+      this.#at.ports.report(error);
+      this.broke('runtime_lost', 'Output of the agent is missing');
+      return;
+    }
+    this.#child.received(this.#reading.received);
+    this.#at.session.output();
+    this.pump();
+  }
+
+  stderr(bytes: Buffer): void {
+    this.#at.ports.trace?.('err', bytes.toString());
+  }
+
+  wrote(n: number): void {
+    this.outbox.wrote(n);
+  }
+
+  refused(n: number, last: number, reason: string): void {
+    // A closed stdin is followed by the exit, which says more.
+    if (this.#phase === 'ready' && n > last + 1)
+      this.broke('runtime_lost', `Message ${String(n)} was refused after ${String(last)}: ${reason}`);
+  }
+
+  exit(exit: ChildExit): void {
+    this.#end ??= { kind: 'exit', exit };
+    this.#reading.finish();
+    this.pump();
+  }
+
+  lost(reason: string): void {
+    this.#end ??= { kind: 'lost', reason };
+    this.pump();
+  }
+
+  /** Commits what has been read; one commit at a time, again when more came meanwhile. */
+  pump(): void {
+    if (this.#committing || this.#detached || this.#phase === 'gone') return;
+    if (!this.#reading.pending && this.#end === undefined) return;
+    this.#committing = true;
+    this.#at.ports.committer
+      .commit((draft) => {
+        this.#consume(draft);
+      })
+      .then(
+        () => {
+          this.#committing = false;
+          this.pump();
+        },
+        (error: unknown) => {
+          this.#refusedCommit(error);
+        },
+      );
+  }
+
+  /** A full disk pauses the agent (nothing is acknowledged, so it is not read) until there is room; anything else breaks it. */
+  #refusedCommit(error: unknown): void {
+    const full = error instanceof PilotlightError && error.code === 'journal_full';
+    if (!full) this.#at.ports.report(error);
+    if (!full && this.#phase === 'ready' && this.#end === undefined)
+      this.broke('agent_error', 'Pilotlight could not make sense of what the agent printed');
+    this.#at.session.pause();
+    after(FULL_RETRY_MS, () => {
+      this.#committing = false;
+      this.pump();
+    });
+  }
+
+  #consume(draft: Draft): void {
+    const before = {
+      state: this.#state,
+      phase: this.#phase,
+      offset: this.#reading.offset,
+      skipping: this.#reading.skipping,
+    };
+    draft.onRollback(() => {
+      this.#state = before.state;
+      this.#phase = before.phase;
+      this.#reading.undo(before);
+    });
+    const batch = this.#reading.begin();
+    const signals = this.#translate(draft, batch.lines);
+    const { id } = this.#origin.record;
+    const inputs: RuntimeInput[] = joinDeltas(signals).map((signal) => ({
+      kind: 'agent',
+      runtime: id,
+      signal,
+    }));
+    this.#at.session.apply(draft, inputs);
+    draft.confirmed(id, this.outbox.confirmed);
+    const end = batch.lines.length === this.#reading.length ? this.#end : undefined;
+    if (end === undefined) draft.runtime(this.record());
+    else this.#finish(draft, end);
+    draft.afterCommit(() => {
+      this.#reading.done(batch);
+      if (end === undefined) this.#child.acknowledge(batch.offset);
+    });
+  }
+
+  /** Lines → signals, moving the dialect's state; what the dialect answers by itself goes into the outbox. */
+  #translate(draft: Draft, lines: readonly WireLine[]): AgentSignal[] {
+    const { dialect } = this.#at.ports;
+    const ids = this.#ids();
+    const signals: AgentSignal[] = [];
+    const writes = [];
+    for (const line of lines) {
+      if (line.kind === 'cut') {
+        const message = 'A line of the agent was longer than wire.maxLineMb and was cut';
+        signals.push({
+          kind: 'notice',
+          level: 'warning',
+          code: 'line_too_long',
+          message,
+          raw: line.head.slice(0, 2000),
+        });
+        continue;
+      }
+      if (line.text === '') continue;
+      try {
+        const step = dialect.translate(this.#state, line.text, ids);
+        this.#state = step.state;
+        signals.push(...step.signals);
+        writes.push(...step.writes);
+      } catch (error) {
+        // A dialect never throws; should it, one line is lost to a notice and not the session to a loop.
+        this.#at.ports.report(error);
+        const message = 'A line of the agent could not be understood';
+        signals.push({
+          kind: 'notice',
+          level: 'error',
+          code: 'untranslatable',
+          message,
+          raw: line.text.slice(0, 2000),
+        });
+      }
+    }
+    this.outbox.add(draft, writes);
+    return signals;
+  }
+
+  #finish(draft: Draft, end: End): void {
+    const { id, pid } = this.#origin.record;
+    this.#phase = 'gone';
+    this.#at.session.apply(draft, [
+      {
+        kind: 'runtime-ended',
+        runtime: id,
+        pid: pid ?? this.#child.identity.pid,
+        ...howEnded(end, this.#reason),
+        lines: this.#reading.lines,
+        chunks: this.#reading.chunks,
+        unwritten: end.kind === 'exit' && this.#prompt > this.outbox.confirmed,
+      },
+    ]);
+    draft.dropRuntime(id);
+    draft.afterCommit(() => {
+      this.outbox.stop();
+      this.#child.forget();
+      this.#at.onGone();
+    });
+  }
+
+  #ids(): RequestIds {
+    let made = 0;
+    const base = this.#at.ports.generation * 1_000_000 + this.outbox.last;
+    return {
+      next: () => {
+        made += 1;
+        return base + made;
+      },
+    };
+  }
+}
