@@ -46,7 +46,11 @@ export interface Page<T> {
 export interface Host {
   create(request: CreateSession, caller: Caller): Promise<Answered<SessionView>>;
   get(session: string): SessionView;
-  list(filter: { readonly state?: string; readonly limit?: number; readonly after?: string }): Page<SessionView>;
+  list(filter: {
+    readonly state?: string;
+    readonly limit?: number;
+    readonly after?: string;
+  }): Page<SessionView>;
   update(session: string, request: UpdateSession, caller: Caller): Promise<Answered<SessionView>>;
   close(session: string, caller: Caller): Promise<Answered<SessionView>>;
 

@@ -1,2 +1,5 @@
 /** The host's public face: what ways in may import. */
 export type { Answered, Caller, Host, Idempotency, Page } from './face.ts';
+export { SessionHost } from './host.ts';
+export type { HostedRuntime, HostPorts, RuntimeFactory, StartWish } from './ports.ts';
+export { createSecretStore, type SecretStore, type SessionSecrets } from './secrets.ts';

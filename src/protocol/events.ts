@@ -75,7 +75,15 @@ export type TurnFailureCode = z.infer<typeof TurnFailureCode>;
 
 export const StopReason = z.enum(['end_turn', 'max_turns', 'refusal', 'steered', 'other']);
 export type StopReasonName = z.infer<typeof StopReason>;
-export const RuntimeEndReason = z.enum(['idle', 'evicted', 'closed', 'crashed', 'stuck', 'replaced', 'shutdown']);
+export const RuntimeEndReason = z.enum([
+  'idle',
+  'evicted',
+  'closed',
+  'crashed',
+  'stuck',
+  'replaced',
+  'shutdown',
+]);
 export type RuntimeEndReason = z.infer<typeof RuntimeEndReason>;
 
 export const Question = z.object({
@@ -181,13 +189,23 @@ export type EventType = keyof typeof EVENT_DATA;
 export type EventData<T extends EventType> = z.infer<(typeof EVENT_DATA)[T]>;
 
 /** An event before it has a place in the journal. */
-export type NewEvent = { [T in EventType]: { readonly type: T; readonly turn?: string; readonly data: EventData<T> } }[EventType];
+export type NewEvent = {
+  [T in EventType]: { readonly type: T; readonly turn?: string; readonly data: EventData<T> };
+}[EventType];
 
 /** A durable fact of a session. `seq` is contiguous from 1 in its session; `time` is ISO 8601 UTC with milliseconds. */
-export type SessionEvent = NewEvent & { readonly session: string; readonly seq: number; readonly time: string };
+export type SessionEvent = NewEvent & {
+  readonly session: string;
+  readonly seq: number;
+  readonly time: string;
+};
 
 /** The three events that end a turn: each accepted turn has exactly one of them (P1). */
-export const TURN_ENDINGS: ReadonlySet<EventType> = new Set(['turn.completed', 'turn.failed', 'turn.interrupted']);
+export const TURN_ENDINGS: ReadonlySet<EventType> = new Set([
+  'turn.completed',
+  'turn.failed',
+  'turn.interrupted',
+]);
 
 /** The schema of a whole event as a client receives it; a type that this version does not know is kept as it is. */
 export const AnyEvent = z.looseObject({

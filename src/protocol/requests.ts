@@ -7,7 +7,10 @@ import { SessionMode } from './views.ts';
 
 const Name = z.string().min(1).max(200);
 const EnvName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable name: letters, digits, underscore');
-const Credential = z.union([z.string(), z.strictObject({ value: z.string(), expiresAt: z.iso.datetime().optional() })]);
+const Credential = z.union([
+  z.string(),
+  z.strictObject({ value: z.string(), expiresAt: z.iso.datetime().optional() }),
+]);
 
 export const CreateSession = z.strictObject({
   agent: z.string().min(1),
@@ -24,7 +27,12 @@ export const CreateSession = z.strictObject({
   metadata: z.record(z.string(), z.unknown()).optional(),
   permissionPolicy: z.array(z.unknown()).optional(),
   domain: z.string().max(200).optional(),
-  limits: z.strictObject({ maxCostUsd: z.number().positive().optional(), maxTurns: z.number().int().positive().optional() }).optional(),
+  limits: z
+    .strictObject({
+      maxCostUsd: z.number().positive().optional(),
+      maxTurns: z.number().int().positive().optional(),
+    })
+    .optional(),
   agentOptions: z.record(z.string(), z.unknown()).optional(),
 });
 export type CreateSession = z.infer<typeof CreateSession>;

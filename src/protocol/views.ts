@@ -57,7 +57,9 @@ export const TurnView = z.object({
   input: TurnInput.optional(),
   text: z.string().optional(),
   stopReason: z.string().optional(),
-  error: z.object({ code: z.string(), message: z.string(), effects: z.enum(['none', 'possible']).optional() }).optional(),
+  error: z
+    .object({ code: z.string(), message: z.string(), effects: z.enum(['none', 'possible']).optional() })
+    .optional(),
   usage: Usage.optional(),
   costUsd: z.number().optional(),
   model: z.string().optional(),
@@ -101,9 +103,11 @@ export const StatusView = z.object({
     rssMb: z.number(),
     state: z.enum(['running', 'draining']),
   }),
-  keeper: z.object({ pid: z.number(), version: z.string(), children: z.number(), rssMb: z.number().optional() }).optional(),
+  keeper: z
+    .object({ pid: z.number(), version: z.string(), children: z.number(), rssMb: z.number().optional() })
+    .optional(),
   pool: z.object({ maxWarm: z.number(), leases: z.array(LeaseView), waiting: z.number() }),
-  sessions: z.object({ total: z.number(), open: z.number(), working: z.number() }),
+  sessions: z.object({ open: z.number(), working: z.number() }),
   journal: z.object({ bytes: z.number(), events: z.number(), epoch: z.string(), full: z.boolean() }),
 });
 export type StatusView = z.infer<typeof StatusView>;

@@ -1,0 +1,61 @@
+/**
+ * What the host is handed by a composition root: journal, runtimes, agents, bounds. Types only.
+ */
+import type { AgentView, StatusView } from '../protocol/index.ts';
+import type {
+  Draft,
+  Journal,
+  Listener,
+  OutboxRecord,
+  RuntimeRecord,
+  SessionSpec,
+  Voice,
+} from '../session/ports.ts';
+import type { WatchLimits } from '../session/watch.ts';
+import type { SecretStore } from './secrets.ts';
+
+/** One runtime's life, as the host drives it. */
+export interface HostedRuntime extends Voice {
+  readonly pid: number | undefined;
+  readonly startedAt: string;
+  /** Makes its row in this draft and starts the process after the commit. */
+  start(draft: Draft): void;
+  /** Takes over what an earlier daemon left; resolves when it can be spoken to (or its end is in the journal). */
+  adopt(from: RuntimeRecord, writes: readonly OutboxRecord[]): Promise<void>;
+  /** The daemon leaves: nothing more is read, nothing is ended. */
+  detach(): void;
+}
+
+/** What a runtime is started for, read when it starts. */
+export interface StartWish {
+  readonly spec: SessionSpec;
+  /** The agent's own id of the conversation to continue. */
+  readonly resume?: string;
+}
+
+export interface RuntimeFactory {
+  create(options: {
+    readonly id: string;
+    readonly agent: string;
+    readonly session: Listener;
+    readonly wish: () => StartWish;
+    readonly onGone: (id: string) => void;
+  }): HostedRuntime;
+}
+
+export interface HostPorts {
+  readonly journal: Journal;
+  readonly runtimes: RuntimeFactory;
+  readonly agents: {
+    /** Undefined for an agent that this version does not know. */
+    find(agent: string): Promise<AgentView | undefined>;
+    list(): Promise<readonly AgentView[]>;
+  };
+  readonly secrets: SecretStore;
+  readonly limits: WatchLimits;
+  readonly pool: { readonly maxWarm: number; readonly warmOnCreate: boolean };
+  /** Ends processes that the journal does not know. */
+  readonly endUnclaimed: () => void;
+  readonly describe: () => Promise<Pick<StatusView, 'daemon' | 'keeper'>>;
+  readonly report: (error: unknown) => void;
+}

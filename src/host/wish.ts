@@ -1,0 +1,129 @@
+/**
+ * From a request to what a session is: checks what only this machine can know (agent, directory) and refuses what is not built yet.
+ */
+import { stat } from 'node:fs/promises';
+import { isAbsolute, resolve } from 'node:path';
+import {
+  PilotlightError,
+  newId,
+  type AgentView,
+  type CreateSession,
+  type SendTurn,
+  type UpdateSession,
+} from '../protocol/index.ts';
+import type { SessionSpec } from '../session/ports.ts';
+import type { SessionState } from '../session/state.ts';
+import type { StartWish } from './ports.ts';
+import type { SessionSecrets } from './secrets.ts';
+
+export interface Wished {
+  readonly spec: SessionSpec;
+  readonly secrets: SessionSecrets;
+}
+
+export async function wishOf(
+  request: CreateSession,
+  agents: { find(agent: string): Promise<AgentView | undefined>; list(): Promise<readonly AgentView[]> },
+): Promise<Wished> {
+  refuseUnsupported(request);
+  const agent = await agents.find(request.agent);
+  if (agent === undefined) {
+    const known = (await agents.list()).map((one) => one.id).join(', ');
+    throw new PilotlightError('unknown_agent', `There is no agent "${request.agent}"`, {
+      fix: `Use one of: ${known}.`,
+    });
+  }
+  if (!agent.available)
+    throw new PilotlightError(
+      'agent_unavailable',
+      agent.problem ?? `The agent ${request.agent} cannot be used`,
+      {
+        fix: 'Run `pilotlight doctor`.',
+      },
+    );
+  await checkDirectory(request.cwd);
+  return { spec: specOf(request), secrets: secretsOf(request) };
+}
+
+function specOf(request: CreateSession): SessionSpec {
+  const {
+    agent,
+    cwd,
+    name,
+    model,
+    mode,
+    systemPrompt,
+    resume,
+    domain,
+    agentOptions,
+    metadata,
+    env,
+    credentials,
+  } = request;
+  return {
+    id: newId('ses'),
+    agent,
+    cwd: resolve(cwd),
+    ...(name === undefined ? {} : { name }),
+    ...(model === undefined ? {} : { model }),
+    mode: mode ?? 'default',
+    ...(systemPrompt === undefined ? {} : { systemPrompt }),
+    ...(resume === undefined ? {} : { resume }),
+    ...(domain === undefined ? {} : { domain }),
+    agentOptions: agentOptions ?? {},
+    metadata: metadata ?? {},
+    env: Object.keys(env ?? {}),
+    credentials: Object.keys(credentials ?? {}),
+    createdAt: new Date().toISOString(),
+  };
+}
+
+function secretsOf(request: Pick<CreateSession, 'env' | 'credentials'>): SessionSecrets {
+  const credentials = Object.entries(request.credentials ?? {}).map(
+    ([name, credential]): [string, string] => [
+      name,
+      typeof credential === 'string' ? credential : credential.value,
+    ],
+  );
+  return { env: request.env ?? {}, credentials: Object.fromEntries(credentials) };
+}
+
+async function checkDirectory(cwd: string): Promise<void> {
+  const fix = 'Give the absolute path of a directory that exists.';
+  if (!isAbsolute(cwd)) throw new PilotlightError('bad_cwd', `cwd "${cwd}" is not an absolute path`, { fix });
+  if (cwd.includes('\0')) throw new PilotlightError('bad_cwd', 'cwd has a NUL character', { fix });
+  const found = await stat(cwd).catch(() => undefined);
+  if (found === undefined) throw new PilotlightError('bad_cwd', `cwd ${cwd} does not exist`, { fix });
+  if (!found.isDirectory()) throw new PilotlightError('bad_cwd', `cwd ${cwd} is not a directory`, { fix });
+}
+
+function refuseUnsupported(request: CreateSession): void {
+  const { mcpServers, permissionPolicy, readOnly, limits } = request;
+  if (mcpServers !== undefined && Object.keys(mcpServers).length > 0) unsupported('mcpServers');
+  if (permissionPolicy !== undefined && permissionPolicy.length > 0) unsupported('permissionPolicy');
+  if (readOnly !== undefined) unsupported('readOnly', 'Use mode "readOnly" or "plan".');
+  if (limits !== undefined) unsupported('limits');
+}
+
+/** PATCH changes the name and metadata so far. */
+export function refuseUnsupportedUpdate(request: UpdateSession): void {
+  for (const field of ['model', 'mode', 'readOnly', 'credentials', 'permissionPolicy'] as const)
+    if (request[field] !== undefined) unsupported(field);
+}
+
+export function refuseUnsupportedTurn(request: SendTurn): void {
+  if (request.whenBusy !== undefined && request.whenBusy !== 'reject')
+    unsupported(`whenBusy "${request.whenBusy}"`, 'Use "reject" and send again when the turn has ended.');
+  if (request.readOnly !== undefined) unsupported('readOnly');
+  if (request.credentials !== undefined) unsupported('credentials');
+}
+
+function unsupported(what: string, fix?: string): never {
+  throw new PilotlightError('unsupported', `${what} is not supported yet`, fix === undefined ? {} : { fix });
+}
+
+/** What a runtime that starts now is started for. Nothing is resumed that the agent never took in. */
+export function startWishOf(state: SessionState): StartWish {
+  const { agentSessionId, conversed, spec } = state;
+  return { spec, ...(conversed && agentSessionId !== undefined ? { resume: agentSessionId } : {}) };
+}
