@@ -1,0 +1,20 @@
+/** Codex as a runtime: `codex app-server`, JSON-RPC lines on stdio. */
+import type { Dialect } from '../dialect.ts';
+import { accept } from './accept.ts';
+import { greet } from './channel.ts';
+import { planCodex } from './plan.ts';
+import { render } from './render.ts';
+import { revive, type CodexState } from './state.ts';
+import { translate } from './translate.ts';
+
+export type { CodexState } from './state.ts';
+
+export const codex: Dialect<CodexState> = {
+  agent: 'codex',
+  plan: planCodex,
+  greet,
+  translate,
+  accept,
+  render,
+  revive,
+};

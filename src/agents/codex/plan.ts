@@ -1,0 +1,42 @@
+/**
+ * How `codex app-server` is started: argv, environment, goodbye.
+ * Owns: the options a session may pass on to Codex. Knows nothing of processes; what a person wrote goes by protocol, never into argv.
+ */
+import { z } from 'zod';
+import { PilotlightError } from '../../protocol/index.ts';
+import type { AgentBinary, AgentSettings, StartPlan } from '../dialect.ts';
+
+/**
+ * The binary is the native one: the Node wrapper would be one more process to signal. Analytics are off by default in app-server, but a
+ * `config.toml` can turn them on; both keys were seen to arrive in `config/read`. Closing stdin is the goodbye: it exits in 9 to 34 ms, even in a turn.
+ */
+export function planCodex(binary: AgentBinary, settings: AgentSettings): StartPlan {
+  codexOptions(settings);
+  return {
+    file: binary.path,
+    args: ['app-server', '-c', 'analytics.enabled=false', '-c', 'check_for_update_on_startup=false'],
+    env: settings.env,
+    goodbye: '',
+  };
+}
+
+const CodexOptions = z.strictObject({
+  /** Id of a provider of `config.toml`, or of one given inline in `config`. */
+  modelProvider: z.string().min(1).max(200).optional(),
+  /** `model_reasoning_effort`. */
+  effort: z.string().min(1).max(50).optional(),
+  /** Overrides of `config.toml` for this thread: dotted keys or nested tables. */
+  config: z.record(z.string(), z.json()).optional(),
+});
+export type CodexOptions = z.infer<typeof CodexOptions>;
+
+/** `agentOptions` of a Codex session: `{modelProvider?, effort?, config?}`. Throws `bad_request` naming the field that is not one of them. */
+export function codexOptions(settings: AgentSettings): CodexOptions {
+  const read = CodexOptions.safeParse(settings.agentOptions);
+  if (read.success) return read.data;
+  const [issue] = read.error.issues;
+  const where = ['agentOptions', ...(issue?.path ?? [])].join('.');
+  throw new PilotlightError('bad_request', `${where}: ${issue?.message ?? 'not valid'}`, {
+    fix: 'Codex takes agentOptions.modelProvider, agentOptions.effort and agentOptions.config.',
+  });
+}

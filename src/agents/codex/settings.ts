@@ -1,0 +1,80 @@
+/**
+ * What a session's settings are in the words of `thread/start` and `thread/resume`.
+ * Owns: modes → approval policy and sandbox, the stream's own idle bound. Knows nothing of the handshake. Pure.
+ */
+import type { SessionMode } from '../../protocol/index.ts';
+import type { AgentSettings, Json } from '../dialect.ts';
+import type { ConfigView } from './messages.ts';
+import { codexOptions, type CodexOptions } from './plan.ts';
+
+type Table = Readonly<Record<string, Json>>;
+
+/** The settings that both `thread/start` and `thread/resume` take. All of them are given again on resume: a thread does not keep them. */
+export function threadSettings(settings: AgentSettings, seen: ConfigView | undefined): Table {
+  const options = codexOptions(settings);
+  const config = threadConfig(settings, options, seen);
+  return {
+    cwd: settings.cwd,
+    ...MODES[settings.mode],
+    ...(settings.model === undefined ? {} : { model: settings.model }),
+    ...(options.modelProvider === undefined ? {} : { modelProvider: options.modelProvider }),
+    ...(settings.systemPrompt === undefined ? {} : { developerInstructions: settings.systemPrompt }),
+    ...(Object.keys(config).length === 0 ? {} : { config }),
+  };
+}
+
+/** In `plan` nothing may be asked for: an approval would be a way out of the read-only sandbox. Questions are still asked. */
+const MODES: Readonly<Record<SessionMode, Table>> = {
+  default: { approvalPolicy: 'untrusted', sandbox: 'workspace-write' },
+  acceptEdits: { approvalPolicy: 'on-request', sandbox: 'workspace-write' },
+  plan: { approvalPolicy: 'never', sandbox: 'read-only' },
+  readOnly: { approvalPolicy: 'never', sandbox: 'read-only' },
+  bypass: { approvalPolicy: 'never', sandbox: 'danger-full-access' },
+};
+
+function threadConfig(settings: AgentSettings, options: CodexOptions, seen: ConfigView | undefined): Table {
+  const given: Record<string, Json> = { ...options.config };
+  if (options.effort !== undefined) given['model_reasoning_effort'] = options.effort;
+  const chosen = given['model_provider'];
+  const provider =
+    options.modelProvider ?? (typeof chosen === 'string' ? chosen : undefined) ?? seen?.model_provider;
+  if (provider === undefined || provider === null) return given;
+  return withIdleBound(given, provider, {
+    ms: Math.floor((settings.limits.inactivityTimeoutMs * 2) / 3),
+    configured: seen?.model_providers?.[provider],
+  });
+}
+
+interface IdleBound {
+  readonly ms: number;
+  /** The provider as `config.toml` has it. */
+  readonly configured: { readonly stream_idle_timeout_ms?: number | null | undefined } | undefined;
+}
+
+/**
+ * Codex gives a silent stream up after 300 s by default, and then tries again; two thirds of our own inactivity bound lets it recover before we
+ * interrupt it. The key belongs to a provider, so it is set where the provider is defined: inline in the session's config, or in `config.toml`.
+ * A built-in provider (`openai`) cannot be changed ("reserved built-in provider IDs") and keeps its 300 s. A shorter bound of the user stays.
+ */
+function withIdleBound(config: Table, provider: string, bound: IdleBound): Table {
+  if (!/^[\w-]+$/.test(provider)) return config;
+  const table = `model_providers.${provider}`;
+  const key = `${table}.stream_idle_timeout_ms`;
+  if (config[key] !== undefined) return config;
+  const inline = config[table];
+  if (isTable(inline)) return { ...config, [table]: { stream_idle_timeout_ms: bound.ms, ...inline } };
+  const all = config['model_providers'];
+  const nested = isTable(all) ? all[provider] : undefined;
+  if (isTable(all) && isTable(nested))
+    return {
+      ...config,
+      model_providers: { ...all, [provider]: { stream_idle_timeout_ms: bound.ms, ...nested } },
+    };
+  if (bound.configured === undefined) return config;
+  const own = bound.configured.stream_idle_timeout_ms;
+  return own !== undefined && own !== null && own <= bound.ms ? config : { ...config, [key]: bound.ms };
+}
+
+function isTable(value: Json | undefined): value is Table {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
