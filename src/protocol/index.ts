@@ -3,4 +3,5 @@ export * from './errors.ts';
 export * from './events.ts';
 export * from './ids.ts';
 export * from './requests.ts';
+export * from './version.ts';
 export * from './views.ts';

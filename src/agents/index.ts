@@ -1,0 +1,111 @@
+/**
+ * The agents that this version knows: their dialects, where they are on this machine, and what a session's agent is started with.
+ */
+import type { AgentView } from '../protocol/index.ts';
+import { claude } from './claude/index.ts';
+import { codex } from './codex/index.ts';
+import type { AgentBinary, AgentSettings, Dialect, RuntimeLimits } from './dialect.ts';
+import { agentEnvironment } from './environment.ts';
+import { findAgent, type Found } from './find.ts';
+
+export type * from './dialect.ts';
+export { goesWithSession } from './environment.ts';
+
+/** A dialect whose state is its own business. */
+export type AnyDialect = Dialect<unknown>;
+
+function sealed<S>(dialect: Dialect<S>): AnyDialect {
+  // The state that goes in is always one that this same dialect gave out or revived: the runtime keeps one dialect for life.
+  return dialect as unknown as AnyDialect;
+}
+
+const DIALECTS: ReadonlyMap<string, AnyDialect> = new Map([
+  ['claude', sealed(claude)],
+  ['codex', sealed(codex)],
+]);
+
+/** How long what was found is believed. */
+const FOUND_FOR_MS = 30_000;
+
+export interface AgentsOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Configured paths by agent. */
+  readonly paths: Readonly<Record<string, string>>;
+  readonly limits: RuntimeLimits;
+  /** Variables that go to every agent besides the allow-list (`agents.env`). */
+  readonly extraEnv?: readonly string[];
+}
+
+/** What a session brings to the start of its agent. */
+export interface StartFor {
+  readonly session: string;
+  readonly agent: string;
+  readonly cwd: string;
+  readonly model?: string;
+  readonly mode: AgentSettings['mode'];
+  readonly systemPrompt?: string;
+  readonly resume?: string;
+  readonly freshId: string;
+  readonly agentOptions: Readonly<Record<string, unknown>>;
+  readonly env: Readonly<Record<string, string>>;
+  readonly credentials: Readonly<Record<string, string>>;
+}
+
+export interface Agents {
+  dialect(agent: string): AnyDialect | undefined;
+  /** Undefined for an agent that this version does not know. Its version is not asked for. */
+  find(agent: string): Promise<AgentView | undefined>;
+  /** All of them, with versions (a process each, bounded; remembered for 30 s). */
+  list(): Promise<readonly AgentView[]>;
+  /** Settings and binary for a start; undefined binary path when it is not installed. */
+  prepare(
+    start: StartFor,
+  ): Promise<{ readonly settings: AgentSettings; readonly binary: AgentBinary | undefined }>;
+}
+
+export function createAgents(options: AgentsOptions): Agents {
+  const found = new Map<string, { readonly at: number; readonly found: Promise<Found> }>();
+
+  async function look(agent: string, withVersion: boolean, env = options.env): Promise<Found> {
+    const configured = options.paths[agent];
+    const name = `${agent} ${String(withVersion)} ${env['PATH'] ?? ''}`;
+    const known = found.get(name);
+    if (known !== undefined && performance.now() - known.at < FOUND_FOR_MS) return known.found;
+    const looked = findAgent({
+      command: agent,
+      withVersion,
+      env,
+      ...(configured === undefined ? {} : { configured }),
+    });
+    found.set(name, { at: performance.now(), found: looked });
+    const result = await looked;
+    if (!result.available) found.delete(name);
+    return result;
+  }
+
+  return {
+    dialect: (agent) => DIALECTS.get(agent),
+    async find(agent) {
+      if (!DIALECTS.has(agent)) return undefined;
+      return { id: agent, kind: agent, ...(await look(agent, false)) };
+    },
+    list: () =>
+      Promise.all(
+        [...DIALECTS.keys()].map(async (agent) => ({ id: agent, kind: agent, ...(await look(agent, true)) })),
+      ),
+    async prepare(start) {
+      const { env: asked, credentials, agent, ...rest } = start;
+      const extra = options.extraEnv;
+      const env = agentEnvironment({
+        agent,
+        base: options.env,
+        env: asked,
+        credentials,
+        ...(extra === undefined ? {} : { extra }),
+      });
+      const settings: AgentSettings = { ...rest, env, limits: options.limits };
+      const { path, available } = await look(agent, false, env);
+      return { settings, binary: available && path !== undefined ? { path } : undefined };
+    },
+  };
+}

@@ -1,0 +1,116 @@
+/**
+ * Puts the parts together behind one host: the same for the daemon (kept children, a journal on disk) and the library (direct children).
+ * Owns no state; everything it makes is handed back to be ended by its caller.
+ */
+import { randomUUID } from 'node:crypto';
+import { createAgents, type Agents, type RuntimeLimits } from '../agents/index.ts';
+import {
+  createSecretStore,
+  SessionHost,
+  type HostPorts,
+  type RuntimeFactory,
+  type SecretStore,
+} from '../host/index.ts';
+import { treeMemory } from '../process/index.ts';
+import type { ChildHost } from '../process/ports.ts';
+import { PilotlightError } from '../protocol/index.ts';
+import { Lifetime } from '../runtime/lifetime.ts';
+import type { RuntimePorts } from '../runtime/ports.ts';
+import type { Journal } from '../session/ports.ts';
+import type { Config } from './config.ts';
+
+export interface AssembleOptions {
+  readonly config: Config;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly journal: Journal;
+  readonly children: ChildHost;
+  /** Directory of secret files; undefined keeps them in memory. */
+  readonly secrets: string | undefined;
+  readonly describe: HostPorts['describe'];
+  readonly report: (error: unknown) => void;
+  /** Protocol lines of a runtime, when debugging is on. */
+  readonly trace?: (runtime: string, way: 'in' | 'out' | 'err', text: string) => void;
+}
+
+export function assembleHost(options: AssembleOptions): SessionHost {
+  const { config, env, journal, children } = options;
+  const limits: RuntimeLimits = config.runtime;
+  const agents = createAgents({ env, paths: pathsOf(config), limits, extraEnv: config.agents.env });
+  const secrets = createSecretStore(options.secrets);
+  return new SessionHost({
+    journal,
+    agents,
+    secrets,
+    limits: config.runtime,
+    pool: config.pool,
+    runtimes: runtimeFactory(options, agents, secrets),
+    endUnclaimed: () => {
+      for (const id of children.unclaimed()) children.discard(id);
+    },
+    describe: options.describe,
+    report: options.report,
+  });
+}
+
+function runtimeFactory(options: AssembleOptions, agents: Agents, secrets: SecretStore): RuntimeFactory {
+  const { config, journal, children, report, trace } = options;
+  const bounds = { ...config.runtime, maxLine: config.wire.maxLineMb * 1024 * 1024 };
+  return {
+    create({ id, agent, session, wish, onGone }) {
+      const dialect = agents.dialect(agent);
+      if (dialect === undefined) throw new PilotlightError('unknown_agent', `There is no agent "${agent}"`);
+      const ports: RuntimePorts = {
+        children,
+        committer: journal,
+        dialect,
+        generation: journal.generation,
+        bounds,
+        memory: treeMemory,
+        report,
+        input: (turn) => {
+          const input = journal.turn(turn)?.input;
+          if (input === undefined)
+            throw new PilotlightError('internal', `The message of turn ${turn} is not in the journal`);
+          return input;
+        },
+        settings: () => settingsOf(agents, secrets, wish()),
+        ...(trace === undefined ? {} : { trace: (way, text) => trace(id, way, text) }),
+      };
+      return new Lifetime({ id, session, ports, onGone });
+    },
+  };
+}
+
+async function settingsOf(
+  agents: Agents,
+  secrets: SecretStore,
+  wish: ReturnType<Parameters<RuntimeFactory['create']>[0]['wish']>,
+): ReturnType<RuntimePorts['settings']> {
+  const { spec, resume } = wish;
+  const { model, systemPrompt } = spec;
+  const { settings, binary } = await agents.prepare({
+    session: spec.id,
+    agent: spec.agent,
+    cwd: spec.cwd,
+    mode: spec.mode,
+    ...(model === undefined ? {} : { model }),
+    ...(systemPrompt === undefined ? {} : { systemPrompt }),
+    ...(resume === undefined ? {} : { resume }),
+    freshId: randomUUID(),
+    agentOptions: spec.agentOptions,
+    ...secrets.get(spec.id),
+  });
+  if (binary === undefined)
+    throw new PilotlightError('agent_unavailable', `${spec.agent} is not installed`, {
+      fix: 'Run `pilotlight doctor`.',
+    });
+  return { settings, binary };
+}
+
+function pathsOf(config: Config): Record<string, string> {
+  const { claude, codex } = config.agents;
+  return {
+    ...(claude === undefined ? {} : { claude: claude.path }),
+    ...(codex === undefined ? {} : { codex: codex.path }),
+  };
+}

@@ -1,0 +1,135 @@
+/**
+ * The configuration of a daemon: config.toml in its home, overlaid by environment variables (which win).
+ * The only place that reads process.env. Unknown keys and wrong types are refused by name.
+ */
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parse as parseToml } from 'smol-toml';
+import { z } from 'zod';
+import { messageOf, PilotlightError } from '../protocol/index.ts';
+
+const ms = (value: number): z.ZodDefault<z.ZodNumber> => z.number().int().positive().default(value);
+
+const Config = z.strictObject({
+  server: z
+    .strictObject({
+      host: z.string().default('127.0.0.1'),
+      port: z.number().int().min(0).max(65_535).default(7433),
+    })
+    .prefault({}),
+  runtime: z
+    .strictObject({
+      echoTimeoutMs: ms(10_000),
+      firstTurnTimeoutMs: ms(60_000),
+      startTimeoutMs: ms(60_000),
+      inactivityTimeoutMs: ms(180_000),
+      toolTimeoutMs: ms(30 * 60_000),
+      interruptTimeoutMs: ms(5_000),
+      stdinTimeoutMs: ms(10_000),
+      requestTimeoutMs: ms(30_000),
+      threadTimeoutMs: ms(10_000),
+      debug: z.boolean().default(false),
+    })
+    .prefault({}),
+  wire: z.strictObject({ maxLineMb: z.number().positive().max(512).default(16) }).prefault({}),
+  ladder: z
+    .strictObject({ termAfterMs: ms(2000), killAfterMs: ms(2000), stuckAfterMs: ms(2000) })
+    .prefault({}),
+  keeper: z.strictObject({ graceMs: ms(10 * 60_000) }).prefault({}),
+  pool: z
+    .strictObject({
+      maxWarm: z.number().int().positive().default(5),
+      warmOnCreate: z.boolean().default(true),
+    })
+    .prefault({}),
+  journal: z
+    .strictObject({ keepDays: z.number().positive().default(30), maxMb: z.number().positive().default(2048) })
+    .prefault({}),
+  agents: z
+    .strictObject({
+      claude: z.strictObject({ path: z.string() }).exactOptional(),
+      codex: z.strictObject({ path: z.string() }).exactOptional(),
+      /** Names of variables that go to every agent besides the allow-list. */
+      env: z.array(z.string()).default([]),
+    })
+    .prefault({}),
+});
+export type Config = z.infer<typeof Config>;
+
+/** Variable → key. Numbers and booleans are read as such. */
+const VARIABLES: Readonly<Record<string, readonly [keyof Config, string]>> = {
+  AGENT_ECHO_TIMEOUT_MS: ['runtime', 'echoTimeoutMs'],
+  AGENT_STREAM_INACTIVITY_TIMEOUT_MS: ['runtime', 'inactivityTimeoutMs'],
+  AGENT_RUNTIME_DEBUG: ['runtime', 'debug'],
+  AGENT_MAX_PERSISTENT: ['pool', 'maxWarm'],
+  PILOTLIGHT_PORT: ['server', 'port'],
+};
+
+/** This process's environment. */
+export function processEnvironment(): Readonly<Record<string, string | undefined>> {
+  return process.env;
+}
+
+/** The home that is meant: the flag, PILOTLIGHT_HOME, ~/.pilotlight. */
+export function homeOf(flag: string | undefined, env = processEnvironment()): string {
+  return resolve(flag ?? env['PILOTLIGHT_HOME'] ?? join(env['HOME'] ?? homedir(), '.pilotlight'));
+}
+
+/** Reads the configuration of a home. Throws `bad_request` naming the file or variable, the key and what is wrong. */
+export function readConfig(home: string, env = processEnvironment()): Config {
+  const file = join(home, 'config.toml');
+  const written = fromFile(file);
+  const overlaid = overlay(written, env);
+  const parsed = Config.safeParse(overlaid);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map(
+    (issue) => `${issue.path.join('.') || 'top level'}: ${issue.message}`,
+  );
+  throw new PilotlightError(
+    'bad_request',
+    `The configuration is not valid (${file} or the environment): ${issues.join('; ')}`,
+    {
+      fix: 'Mend the keys named.',
+    },
+  );
+}
+
+function fromFile(file: string): Record<string, unknown> {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {};
+    throw new PilotlightError('bad_request', `${file} cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+  try {
+    return parseToml(text);
+  } catch (error) {
+    throw new PilotlightError('bad_request', `${file} is not valid TOML: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function overlay(
+  written: Record<string, unknown>,
+  env: Readonly<Record<string, string | undefined>>,
+): Record<string, unknown> {
+  const result: Record<string, unknown> = { ...written };
+  for (const [name, [section, key]] of Object.entries(VARIABLES)) {
+    const value = env[name];
+    if (value === undefined || value === '') continue;
+    const old = result[section];
+    result[section] = {
+      ...(typeof old === 'object' && old !== null ? old : {}),
+      [key]: key === 'debug' ? value !== '0' && value !== 'false' : scalar(value),
+    };
+  }
+  return result;
+}
+
+function scalar(text: string): unknown {
+  if (/^-?\d+(?:\.\d+)?$/.test(text)) return Number(text);
+  return text === 'true' ? true : text === 'false' ? false : text;
+}

@@ -1,0 +1,186 @@
+/**
+ * A daemon from lock to last word: journal, keeper, host, listeners, in the order in which they can be had; ended in the reverse.
+ * The journal's lock is the one owner: only its holder speaks to the keeper or touches a socket.
+ */
+import { rmSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
+import { createApi, type Listening } from '../api/index.ts';
+import type { SessionHost } from '../host/index.ts';
+import { openJournal, type OpenJournal } from '../journal/index.ts';
+import { processIdentity, socketPath, treeMemory } from '../process/index.ts';
+import { messageOf, PilotlightError, VERSION, type StatusView } from '../protocol/index.ts';
+import { assembleHost } from './assemble.ts';
+import type { Config } from './config.ts';
+import { writeJson, type Home } from './home.ts';
+import { KeeperLink } from './keeper-link.ts';
+import { openLog, openTrace, type Log } from './log.ts';
+import { homeToken } from './token.ts';
+import { tokenCheck } from './token-check.ts';
+
+export interface DaemonOptions {
+  readonly home: Home;
+  readonly config: Config;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** How to start this daemon again: for the keeper (a daemon that vanished) and for `restart`. */
+  readonly command: { readonly file: string; readonly args: readonly string[] };
+  /** How long to wait for the lock of a daemon that is leaving. */
+  readonly lockTimeoutMs: number;
+}
+
+export interface Daemon {
+  readonly url: string;
+  readonly socket: string;
+  readonly generation: number;
+  /** Leaves; agents go on. */
+  detach(): Promise<void>;
+  /** Lets turns finish for `graceMs`, ends agents and keeper, leaves. */
+  stop(graceMs: number): Promise<void>;
+  /** Settles when the daemon has left, whoever asked. */
+  readonly left: Promise<void>;
+}
+
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const { home, config } = options;
+  const log = openLog(home.logs);
+  const report = (error: unknown): void => {
+    log.error({ err: error instanceof Error ? error : new Error(messageOf(error)) }, 'unexpected');
+  };
+  const token = homeToken(home.token);
+  const journal = await openJournal({
+    path: home.journal,
+    keepDays: config.journal.keepDays,
+    maxMb: config.journal.maxMb,
+    lockTimeoutMs: options.lockTimeoutMs,
+  });
+  const undo: (() => unknown)[] = [() => journal.close()];
+  try {
+    const keeper = await KeeperLink.connect({ ...options, journal, log });
+    undo.push(() => keeper.detach());
+    const running: Running = { options, journal, keeper, log, report, token };
+    const host = hostOf(running);
+    await host.recover();
+    undo.push(() => {
+      host.detach();
+    });
+    return await serve(running, host);
+  } catch (error) {
+    for (const step of undo.toReversed()) await Promise.resolve(step()).catch(report);
+    throw error;
+  }
+}
+
+interface Running {
+  readonly options: DaemonOptions;
+  readonly journal: OpenJournal;
+  readonly keeper: KeeperLink;
+  readonly log: Log;
+  readonly report: (error: unknown) => void;
+  readonly token: string;
+}
+
+function hostOf(running: Running): SessionHost {
+  const { options, journal, keeper, report } = running;
+  const { home, config, env } = options;
+  const startedAt = new Date(performance.timeOrigin).toISOString();
+  const describe = async (): Promise<Pick<StatusView, 'daemon' | 'keeper'>> => {
+    const rssMb = Math.round(process.memoryUsage.rss() / 1024 / 1024);
+    const { generation } = journal;
+    const daemon = {
+      pid: process.pid,
+      version: VERSION,
+      startedAt,
+      home: home.path,
+      generation,
+      rssMb,
+      state: 'running' as const,
+    };
+    const about = keeper.about();
+    if (about === undefined) return { daemon };
+    const keeperRss = await treeMemory(about.identity, { alone: true });
+    const { version, children } = about;
+    return {
+      daemon,
+      keeper: {
+        pid: about.identity.pid,
+        version,
+        children,
+        ...(keeperRss === undefined ? {} : { rssMb: keeperRss }),
+      },
+    };
+  };
+  return assembleHost({
+    config,
+    env,
+    journal,
+    children: keeper,
+    secrets: home.secrets,
+    describe,
+    report,
+    ...(config.runtime.debug ? { trace: openTrace(home.logs) } : {}),
+  });
+}
+
+async function serve(running: Running, host: SessionHost): Promise<Daemon> {
+  const { options, journal, keeper, log, report, token } = running;
+  const { home, config } = options;
+  const left = Promise.withResolvers<void>();
+  let leaving: Promise<void> | undefined;
+  const listening: Listening[] = [];
+
+  /** The one way out; a second call waits for the first. */
+  function leave(before: () => Promise<void>): Promise<void> {
+    leaving ??= (async () => {
+      await before().catch(report);
+      await Promise.all(listening.map((one) => one.close())).catch(report);
+      await journal.close().catch(report);
+      rmSync(home.daemonFile, { force: true });
+      left.resolve();
+    })();
+    return leaving;
+  }
+
+  const stop = (graceMs: number): Promise<void> =>
+    leave(async () => {
+      await host.drain(graceMs);
+      await keeper.stop();
+    });
+
+  const api = createApi({
+    host: () => host,
+    tokens: tokenCheck(token),
+    version: VERSION,
+    log: (entry) => {
+      log.info(entry);
+    },
+    stop: async ({ now }) => {
+      await host.drain(now ? 0 : STOP_GRACE_MS);
+      // The answer goes out before the listeners close.
+      setImmediate(() => void stop(0));
+    },
+    gc: () => journal.retain(),
+  });
+  const socket = socketPath(home.socket);
+  rmSync(socket, { force: true });
+  const tcp = await api.listen({ host: config.server.host, port: config.server.port });
+  listening.push(tcp);
+  listening.push(await api.listen({ socket }));
+  const url = `http://${config.server.host}:${String(tcp.port)}`;
+  writeJson(home.daemonFile, {
+    ...processIdentity(process.pid),
+    url,
+    socket,
+    version: VERSION,
+    command: options.command,
+  });
+  keeper.restartWith(tcp.port ?? config.server.port);
+  log.info({ url, socket, generation: journal.generation, version: VERSION }, 'started');
+  const detach = (): Promise<void> =>
+    leave(async () => {
+      host.detach();
+      await keeper.detach();
+    });
+  return { url, socket, generation: journal.generation, detach, stop, left: left.promise };
+}
+
+/** How long `stop` lets running turns go on. */
+export const STOP_GRACE_MS = 30_000;

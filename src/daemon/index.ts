@@ -1,0 +1,2 @@
+/** What the CLI uses of the daemon besides its entry. */
+export { homeOf, processEnvironment, readConfig, type Config } from './config.ts';

@@ -1,0 +1,57 @@
+/**
+ * The daemon's log: JSON lines in logs/daemon.log, rotated by size; and, when debugging is on, one file a runtime with its protocol lines.
+ * What looks like a secret is masked in every line.
+ */
+import { existsSync, renameSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import pino, { type Logger } from 'pino';
+
+const ROTATE_AT = 10 * 1024 * 1024;
+const MAX_TRACE = 2000;
+const SECRETS = /\b(?:sk-[\w-]{8,}|gh[pousr]_\w{8,}|Bearer\s+[\w.~+/=-]{8,})/g;
+
+export type Log = Logger;
+
+/** `values`: what must never be written besides what looks like a secret. */
+export function openLog(directory: string): Log {
+  const file = join(directory, 'daemon.log');
+  rotate(file);
+  const destination = pino.destination({ dest: file, append: true, sync: true, mode: 0o600 });
+  return pino(
+    { base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime },
+    { write: (line: string) => void destination.write(mask(line)) },
+  );
+}
+
+/** Protocol lines and stderr of a runtime into its own log (R31): redacted, cut at 2,000 characters a line. */
+export function openTrace(
+  directory: string,
+): (runtime: string, way: 'in' | 'out' | 'err', text: string) => void {
+  const files = new Map<string, ReturnType<typeof pino.destination>>();
+  return (runtime, way, text) => {
+    let file = files.get(runtime);
+    if (file === undefined) {
+      file = pino.destination({
+        dest: join(directory, `${runtime}.log`),
+        append: true,
+        sync: false,
+        mode: 0o600,
+      });
+      files.set(runtime, file);
+    }
+    const time = new Date().toISOString();
+    for (const line of text.split('\n'))
+      if (line !== '')
+        file.write(
+          `${time} ${way} ${mask(line.length > MAX_TRACE ? `${line.slice(0, MAX_TRACE)}…` : line)}\n`,
+        );
+  };
+}
+
+export function mask(line: string): string {
+  return line.replace(SECRETS, '[masked]');
+}
+
+function rotate(file: string): void {
+  if (existsSync(file) && statSync(file).size > ROTATE_AT) renameSync(file, `${file}.1`);
+}
