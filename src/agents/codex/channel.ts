@@ -2,7 +2,7 @@
  * The handshake: `initialize`, `initialized`, what the configuration says, then a thread, new or resumed.
  * Owns which failures of a resume lose the conversation (one) and which are errors (all others). Knows nothing of processes.
  */
-import { PilotlightError } from '../../protocol/index.ts';
+import { PilotlightError, VERSION } from '../../protocol/index.ts';
 import type { AgentSignal } from '../../session/ports.ts';
 import type { z } from 'zod';
 import type { AgentSettings, Greeted, HandshakeChannel, Json } from '../dialect.ts';
@@ -43,7 +43,7 @@ async function initialize(talk: Talk): Promise<string | undefined> {
   const reply = await talk.request(
     'initialize',
     {
-      clientInfo: { name: 'pilotlight', title: 'Pilotlight', version: '1' },
+      clientInfo: { name: 'pilotlight', title: 'Pilotlight', version: VERSION },
       capabilities: {
         experimentalApi: true,
         requestAttestation: false,

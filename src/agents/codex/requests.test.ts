@@ -180,7 +180,12 @@ test('a request of another thread is left to its session; one of a subagent of o
     id: 1,
     params: { threadId: 'child', command: 'ls' },
   };
-  expect(askOf(codex.translate(state, JSON.stringify(message), IDS))).toMatchObject({ request: '1' });
+  const open = codex.translate(state, JSON.stringify(message), IDS);
+  expect(askOf(open)).toMatchObject({ request: '1' });
+  const resolved = { method: 'serverRequest/resolved', params: { threadId: 'child', requestId: 1 } };
+  expect(codex.translate(open.state, JSON.stringify(resolved), IDS).signals).toEqual([
+    { kind: 'ask-withdrawn', request: '1' },
+  ]);
 });
 
 test('taken back while open; not when we answered; a late answer is dropped', () => {

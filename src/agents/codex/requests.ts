@@ -14,6 +14,7 @@ import {
   LegacyCommandApproval,
   LegacyPatchApproval,
   PermissionsApproval,
+  Resolved,
   UserInput,
   type Envelope,
 } from './messages.ts';
@@ -48,6 +49,15 @@ export function answerAsk(work: Work, request: string, given: AskAnswer): void {
   if (open === undefined) return;
   work.state = { ...work.state, asks: work.state.asks.filter((ask) => ask !== open) };
   answer(work, open, given);
+}
+
+/** Also comes for what we answered ourselves: that is no longer in the list. The ids are the process's, so a subagent's are found too. */
+export function requestResolved(work: Work, params: unknown): void {
+  const request = String(Resolved.parse(params).requestId);
+  const open = work.state.asks.find((ask) => String(ask.to) === request);
+  if (open === undefined) return;
+  work.state = { ...work.state, asks: work.state.asks.filter((ask) => ask !== open) };
+  work.signals.push({ kind: 'ask-withdrawn', request });
 }
 
 /** Requests of a thread that is neither ours nor a subagent's are answered by the session that has it. */

@@ -1,5 +1,5 @@
 /**
- * Notifications about our thread and its turns: begun, ended, errors, tokens, plans, requests taken back. Pure.
+ * Notifications about our thread and its turns: begun, ended, errors, tokens, plans. Pure.
  */
 import type { Envelope } from './messages.ts';
 import {
@@ -7,7 +7,6 @@ import {
   isRecord,
   PlanNotice,
   Rerouted,
-  Resolved,
   SettingsUpdated,
   TokenUsage,
   TurnNotice,
@@ -36,7 +35,6 @@ const HANDLERS = new Map<string, (work: Work, params: Params) => void>([
   ['thread/closed', threadClosed],
   ['thread/settings/updated', settingsUpdated],
   ['model/rerouted', rerouted],
-  ['serverRequest/resolved', requestResolved],
 ]);
 
 /** An error that is retried is progress, not failure; only `turn/completed` ends a turn. */
@@ -99,14 +97,4 @@ function rerouted(work: Work, params: Params): void {
   work.state = { ...work.state, model: toModel.slice(0, BOUNDS.id) };
   const message = cutText(`The answer comes from ${toModel} instead of ${fromModel}`, BOUNDS.message);
   work.signals.push({ kind: 'notice', level: 'info', code: 'model_rerouted', message });
-}
-
-/** Also comes for what we answered ourselves: that is no longer in the list. */
-function requestResolved(work: Work, params: Params): void {
-  const { requestId } = Resolved.parse(params);
-  const request = String(requestId);
-  const open = work.state.asks.find((ask) => String(ask.to) === request);
-  if (open === undefined) return;
-  work.state = { ...work.state, asks: work.state.asks.filter((ask) => ask !== open) };
-  work.signals.push({ kind: 'ask-withdrawn', request });
 }

@@ -8,7 +8,7 @@ import { IGNORED } from './ignored.ts';
 import { itemCompleted, itemOf, itemStarted, partAdded, said, toolOutput } from './items.ts';
 import { envelopeOf, isRecord, UserMessage, type Envelope } from './messages.ts';
 import { isGeneral, translateGeneral, unknownMessage } from './notices.ts';
-import { translateRequest } from './requests.ts';
+import { requestResolved, translateRequest } from './requests.ts';
 import { translateResponse } from './responses.ts';
 import { begin, cutText, step, type CodexState, type Work } from './state.ts';
 import { messageSeen, turnOf } from './turn.ts';
@@ -47,6 +47,7 @@ function malformed(state: CodexState, line: string, error: unknown): Step<CodexS
 function translateNotification(work: Work, message: Envelope, line: string): void {
   const { method = '', params } = message;
   if (isGeneral(method)) return translateGeneral(work, method, params);
+  if (method === 'serverRequest/resolved') return requestResolved(work, params);
   if (!isOurs(work.state, params)) return;
   if (translateDelta(work, method, params)) return;
   if (method === 'item/started' || method === 'item/completed') return translateItem(work, method, params);
