@@ -106,10 +106,12 @@ export const PlanNotice = z.looseObject({
 
 // Items.
 
-export const ItemNotice = z.looseObject({
-  item: z.looseObject({ type: z.string(), id: z.string().min(1) }),
-});
-export type Item = z.infer<typeof ItemNotice>['item'];
+/** An item of any type; its other fields are read by the schema of its type. */
+export interface Item {
+  readonly [field: string]: unknown;
+  readonly type: string;
+  readonly id: string;
+}
 
 export const UserMessage = z.looseObject({ clientId: optionalText });
 export const AgentMessage = z.looseObject({ text });

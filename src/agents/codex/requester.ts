@@ -11,7 +11,7 @@ import { isGeneral, translateGeneral } from './notices.ts';
 import { begin, newState } from './state.ts';
 
 /** What Codex answered: a result, or an error in its own words. */
-export type Reply =
+type Reply =
   | { readonly kind: 'result'; readonly result: unknown }
   | { readonly kind: 'refused'; readonly error: RpcError };
 

@@ -18,7 +18,7 @@ import {
 } from './messages.ts';
 import { BOUNDS, cutText } from './state.ts';
 
-export interface ToolCall {
+interface ToolCall {
   readonly name: string;
   readonly tool: ToolKind;
   readonly input: unknown;
@@ -26,7 +26,7 @@ export interface ToolCall {
   readonly diff?: string;
 }
 
-export interface ToolResult {
+interface ToolResult {
   readonly status: 'ok' | 'error' | 'denied' | 'cancelled';
   readonly output: string;
 }
