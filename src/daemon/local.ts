@@ -1,0 +1,129 @@
+/**
+ * The library's verbs over a host in this process: the same shape as the client's, without HTTP.
+ */
+import {
+  PilotlightError,
+  TURN_ENDINGS,
+  AnyEvent,
+  type By,
+  type ContentBlock,
+  type CreateSession,
+  type SessionEvent,
+  type SessionView,
+  type StatusView,
+  type TurnView,
+  type AgentView,
+} from '../protocol/index.ts';
+import type { Host } from '../host/index.ts';
+import type { Followed } from '../session/ports.ts';
+
+export interface LocalTurn extends AsyncIterable<SessionEvent> {
+  readonly id: string;
+  /** The turn as it ended. */
+  readonly result: Promise<TurnView>;
+}
+
+export interface LocalSession {
+  readonly id: string;
+  view(): SessionView;
+  send(input: string | readonly ContentBlock[]): Promise<LocalTurn>;
+  interrupt(): Promise<TurnView>;
+  close(): Promise<SessionView>;
+  /** Events with seq > after, and then live until `signal` aborts. */
+  events(options?: { readonly after?: number; readonly signal?: AbortSignal }): AsyncIterable<SessionEvent>;
+}
+
+export interface LocalHost extends AsyncDisposable {
+  readonly sessions: {
+    create(request: CreateSession): Promise<LocalSession>;
+    get(id: string): LocalSession;
+    list(filter?: { readonly state?: string; readonly limit?: number; readonly after?: string }): {
+      readonly items: readonly SessionView[];
+      readonly next?: string;
+    };
+  };
+  agents(): Promise<readonly AgentView[]>;
+  status(): Promise<StatusView>;
+  /** Ends everything: running turns get 10 s, then they are interrupted; agents end by the ladder. Idempotent. */
+  close(): Promise<void>;
+}
+
+const BY: By = { kind: 'client', name: 'library' };
+
+export function localHost(host: Host, end: () => Promise<void>): LocalHost {
+  let ended: Promise<void> | undefined;
+  const close = (): Promise<void> => (ended ??= end());
+  return {
+    sessions: {
+      create: async (request) => sessionOf(host, (await host.create(request, { by: BY })).value.id),
+      get: (id) => sessionOf(host, host.get(id).id),
+      list: (filter = {}) => host.list(filter),
+    },
+    agents: () => host.agents(),
+    status: () => host.status(),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function sessionOf(host: Host, id: string): LocalSession {
+  return {
+    id,
+    view: () => host.get(id),
+    async send(input) {
+      const { value } = await host.send(
+        id,
+        { input: typeof input === 'string' ? input : [...input] },
+        { by: BY },
+      );
+      return turnOf(host, value);
+    },
+    interrupt: async () => (await host.interrupt(id, {}, { by: BY })).value,
+    close: async () => (await host.close(id, { by: BY })).value,
+    events: ({ after = 0, signal } = {}) =>
+      eventsOf(host.follow(id, after, signal ?? new AbortController().signal)),
+  };
+}
+
+function turnOf(host: Host, turn: TurnView): LocalTurn {
+  const { sessionId, id } = turn;
+  async function* events(): AsyncGenerator<SessionEvent> {
+    const stop = new AbortController();
+    try {
+      for await (const event of eventsOf(host.follow(sessionId, turn.seq - 1, stop.signal))) {
+        if (event.turn !== id) continue;
+        yield event;
+        if (TURN_ENDINGS.has(event.type)) return;
+      }
+    } finally {
+      stop.abort();
+    }
+  }
+  let result: Promise<TurnView> | undefined;
+  return {
+    id,
+    [Symbol.asyncIterator]: events,
+    get result() {
+      result ??= (async () => {
+        for await (const event of events()) if (TURN_ENDINGS.has(event.type)) break;
+        return host.turn(sessionId, id);
+      })();
+      return result;
+    },
+  };
+}
+
+async function* eventsOf(batches: AsyncIterable<readonly Followed[]>): AsyncGenerator<SessionEvent> {
+  for await (const batch of batches)
+    for (const one of batch) if (one.kind === 'event') yield parseEvent(one.event.json);
+}
+
+function parseEvent(json: string): SessionEvent {
+  const parsed = AnyEvent.safeParse(JSON.parse(json));
+  if (!parsed.success)
+    throw new PilotlightError('internal', 'An event of the journal could not be read', {
+      cause: parsed.error,
+    });
+  // The journal of this process wrote it, with the schema of its type.
+  return parsed.data as unknown as SessionEvent;
+}

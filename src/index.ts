@@ -1,0 +1,98 @@
+/**
+ * Pilotlight as a library.
+ *
+ * `createHost` runs agents inside this process: no daemon, no keeper; they end with it. Without `home` the journal is in memory.
+ * `connect` talks to a daemon (or hub) and gives the same verbs.
+ *
+ * Kept by `createHost`: P1 (endings are written at the next `createHost` of that home), P2, P4, P5, P7–P12, P6 at dispose and at the next start. Not P3.
+ */
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { processEnvironment, readConfig, type Config } from './daemon/config.ts';
+import { assembleHost } from './daemon/assemble.ts';
+import { openHome, type Home } from './daemon/home.ts';
+import { localHost, type LocalHost } from './daemon/local.ts';
+import { openJournal } from './journal/index.ts';
+import { createDirectHost, reapDead } from './process/index.ts';
+import { VERSION } from './protocol/index.ts';
+
+export { connect, connectHome } from './client/index.ts';
+export * from './protocol/index.ts';
+export type { LocalHost, LocalSession, LocalTurn } from './daemon/local.ts';
+
+export interface HostOptions {
+  /** Directory of journal and secrets, made when missing. Without it everything is in memory. */
+  readonly home?: string;
+  /** Overrides of the configuration, section by section (`{pool: {warmOnCreate: false}}`). */
+  readonly config?: { readonly [S in keyof Config]?: Partial<Config[S]> };
+  /** The environment that agents' allow-lists read. Default: this process's. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Hears of errors that no caller can be told. Default: nobody. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** How long `Symbol.asyncDispose` lets running turns go on, ms. */
+const DISPOSE_GRACE_MS = 10_000;
+
+/**
+ * A host in this process. Throws PilotlightError `journal_locked` when another process has the home, `journal_unusable` when it cannot be read.
+ */
+export async function createHost(options: HostOptions = {}): Promise<LocalHost> {
+  const env = options.env ?? processEnvironment();
+  const home = options.home === undefined ? undefined : openHome(options.home);
+  const config = configOf(options, home);
+  const report = options.onError ?? ((): void => undefined);
+  const journal = await openJournal({ path: home?.journal, ...config.journal, lockTimeoutMs: 300 });
+  const records = home?.processes;
+  if (records !== undefined) await reapDead({ recordDir: records, homeId: journal.homeId, keepIds: [] });
+  const children = createDirectHost({
+    homeId: journal.homeId,
+    ladder: { ...config.ladder, eofAfterMs: 0 },
+    ...(records === undefined ? {} : { recordDir: records }),
+  });
+  const startedAt = new Date(performance.timeOrigin).toISOString();
+  const host = assembleHost({
+    config,
+    env,
+    journal,
+    children,
+    report,
+    secrets: home?.secrets,
+    describe: async () => ({
+      daemon: {
+        pid: process.pid,
+        version: VERSION,
+        startedAt,
+        home: home?.path ?? 'memory',
+        generation: journal.generation,
+        rssMb: Math.round(process.memoryUsage.rss() / 1024 / 1024),
+        state: 'running',
+      },
+    }),
+  });
+  await host.recover();
+  return localHost(host, async () => {
+    await host.drain(DISPOSE_GRACE_MS);
+    await children[Symbol.asyncDispose]();
+    await journal.close();
+  });
+}
+
+function configOf(options: HostOptions, home: Home | undefined): Config {
+  const read = readConfig(
+    home?.path ?? join('/nonexistent', 'pilotlight'),
+    options.env ?? processEnvironment(),
+  );
+  const over = options.config ?? {};
+  return {
+    ...read,
+    server: { ...read.server, ...over.server },
+    runtime: { ...read.runtime, ...over.runtime },
+    wire: { ...read.wire, ...over.wire },
+    ladder: { ...read.ladder, ...over.ladder },
+    keeper: { ...read.keeper, ...over.keeper },
+    pool: { ...read.pool, ...over.pool },
+    journal: { ...read.journal, ...over.journal },
+    agents: { ...read.agents, ...over.agents },
+  };
+}

@@ -1,0 +1,124 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { checkJournal, isEnding, TestDaemon, testHome, type TestHome } from '../support/daemon.ts';
+
+/**
+ * P1: every accepted turn ends in exactly one terminal event, under each fault that an agent is known to have.
+ * And after it the session takes the next message (another process where the first one is gone).
+ */
+const agentsDir = new URL('../agents/', import.meta.url).pathname;
+const CONFIG = `
+[runtime]
+echoTimeoutMs = 1500
+firstTurnTimeoutMs = 1500
+inactivityTimeoutMs = 1000
+interruptTimeoutMs = 700
+stdinTimeoutMs = 1500
+[ladder]
+termAfterMs = 200
+killAfterMs = 200
+[wire]
+maxLineMb = 1
+[agents.claude]
+path = "${agentsDir}fake-claude.mjs"
+[agents.codex]
+path = "${agentsDir}fake-codex.mjs"
+`;
+
+let home: TestHome;
+let daemon: TestDaemon;
+
+beforeAll(async () => {
+  home = testHome({ config: CONFIG });
+  daemon = await TestDaemon.start(home);
+});
+
+afterAll(async () => {
+  await daemon?.stop();
+  await home?.[Symbol.asyncDispose]();
+});
+
+/** Fault → the ending that it must lead to: `completed`, `interrupted`, or the code of a failure. */
+const FAULTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  claude: {
+    'die@4': 'runtime_exited',
+    'half@4': 'runtime_exited',
+    'kill-self@4': 'runtime_exited',
+    'hang@5': 'inactivity_timeout',
+    'hang-soft@5': 'inactivity_timeout',
+    'no-result': 'inactivity_timeout',
+    'no-receipt': 'completed',
+    'late-receipt': 'completed',
+    'second-result': 'completed',
+    'repeated-tool-ids': 'completed',
+    'repeated-message-ids': 'completed',
+    'retry-stream': 'completed',
+    fallback: 'completed',
+    garbage: 'completed',
+    'invalid-utf8': 'completed',
+    'unknown-types': 'completed',
+    woke: 'completed',
+    'result-then-hang': 'completed',
+    'huge-no-newline:3': 'completed',
+  },
+  codex: {
+    'die@4': 'runtime_exited',
+    'half@4': 'runtime_exited',
+    'kill-self@4': 'runtime_exited',
+    'hang@5': 'inactivity_timeout',
+    'no-result': 'inactivity_timeout',
+    'repeated-message-ids': 'completed',
+    'retry-stream': 'completed',
+    garbage: 'completed',
+    'invalid-utf8': 'completed',
+    'unknown-types': 'completed',
+    'huge-no-newline:3': 'completed',
+  },
+};
+
+for (const [agent, faults] of Object.entries(FAULTS)) {
+  describe.concurrent(agent, () => {
+    for (const [fault, expected] of Object.entries(faults)) {
+      test(`${fault}: one ending, ${expected}; and the next message is answered`, async () => {
+        const session = await daemon.session(agent);
+        const turn = await daemon.send(session, `${fault}\nsay before the fault and a few words more then tool Bash then say after`);
+        const events = await daemon.ending(session, turn);
+        const ending = events.at(-1);
+        if (expected === 'completed') expect(ending?.type, JSON.stringify(ending?.data)).toBe('turn.completed');
+        else expect([ending?.type, ending?.data['code']]).toEqual(['turn.failed', expected]);
+        const next = await daemon.turn(session, 'say hello again');
+        expect(next.type, JSON.stringify(next.data)).toBe('turn.completed');
+        expect(next.data['text']).toContain('hello again');
+        await daemon.request('DELETE', `/v1/sessions/${session}`);
+        checkJournal(await daemon.events(session));
+      });
+    }
+  });
+}
+
+test('an agent that ends at its start fails the turn with its stderr, and nothing of the message was seen', async () => {
+  const session = await daemon.session('claude', { env: { FAKE_FAULT: 'exit-at-start:7' } });
+  const ending = await daemon.turn(session, 'say x');
+  expect(ending.data).toMatchObject({ code: 'spawn_failed', effects: 'none' });
+  checkJournal(await daemon.events(session));
+});
+
+test('closing a session ends its running turn and its process', async () => {
+  const session = await daemon.session('claude');
+  const turn = await daemon.send(session, 'tool-hang');
+  await daemon.follow(session, (event) => event.type === 'tool.started');
+  await daemon.request('DELETE', `/v1/sessions/${session}`);
+  const events = await daemon.follow(session, (event) => event.type === 'runtime.ended');
+  expect(events.filter((event) => event.turn === turn && isEnding(event)).map((event) => event.type)).toEqual(['turn.interrupted']);
+  checkJournal(await daemon.events(session));
+});
+
+test('an interrupt ends the turn and the next message is answered by the same process', async () => {
+  const session = await daemon.session('claude');
+  const turn = await daemon.send(session, 'tool-hang');
+  await daemon.follow(session, (event) => event.type === 'tool.started');
+  expect((await daemon.request('POST', `/v1/sessions/${session}/interrupt`, {})).status).toBe(202);
+  expect((await daemon.ending(session, turn)).at(-1)?.type).toBe('turn.interrupted');
+  expect((await daemon.turn(session, 'say on')).data['text']).toContain('on');
+  const starts = (await daemon.events(session)).filter((event) => event.type === 'runtime.started');
+  expect(starts).toHaveLength(1);
+});
