@@ -23,19 +23,31 @@ export interface TestHome extends AsyncDisposable {
   readonly path: string;
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
+  /** The daemon's entry. */
+  readonly main: string;
 }
 
 const MAIN = new URL('../../src/daemon/main.ts', import.meta.url).pathname;
+const BUILT = new URL('../../dist/daemon/main.js', import.meta.url).pathname;
 
 /** A temp home whose configuration names the fake agents (or `agents`). Disposing ends whatever of it still runs. */
-export function testHome(options: { readonly config?: string; readonly env?: Readonly<Record<string, string>>; readonly root?: string } = {}): TestHome {
+export function testHome(
+  options: {
+    readonly built?: boolean;
+    readonly config?: string;
+    readonly env?: Readonly<Record<string, string>>;
+    readonly root?: string;
+  } = {},
+): TestHome {
   const path = mkdtempSync(join(options.root ?? tmpdir(), 'pl-'));
   const cwd = join(path, 'work');
   mkdirSync(cwd);
   const home = join(path, 'home');
   mkdirSync(home, { mode: 0o700 });
   const agents = new URL('../agents/', import.meta.url).pathname;
-  const config = options.config ?? `[agents.claude]\npath = "${agents}fake-claude.mjs"\n[agents.codex]\npath = "${agents}fake-codex.mjs"\n`;
+  const config =
+    options.config ??
+    `[agents.claude]\npath = "${agents}fake-claude.mjs"\n[agents.codex]\npath = "${agents}fake-codex.mjs"\n`;
   writeFileSync(join(home, 'config.toml'), config);
   const env = {
     PATH: `${join(process.execPath, '..')}:${process.env['PATH'] ?? ''}`,
@@ -47,6 +59,7 @@ export function testHome(options: { readonly config?: string; readonly env?: Rea
     path: home,
     cwd,
     env,
+    main: options.built === true ? BUILT : MAIN,
     async [Symbol.asyncDispose]() {
       for (const file of ['daemon.json', 'keeper.json']) await endRecorded(join(home, file));
       for (const identity of marked(home)) process.kill(identity.pid, 'SIGKILL');
@@ -72,7 +85,11 @@ export class TestDaemon {
   readonly token: string;
   readonly home: TestHome;
 
-  private constructor(home: TestHome, child: ChildProcess | undefined, ready: { url: string; socket: string }) {
+  private constructor(
+    home: TestHome,
+    child: ChildProcess | undefined,
+    ready: { url: string; socket: string },
+  ) {
     this.home = home;
     this.child = child;
     this.url = ready.url;
@@ -82,7 +99,7 @@ export class TestDaemon {
 
   /** Starts one; rejects with the error that it reports. */
   static async start(home: TestHome, args: readonly string[] = []): Promise<TestDaemon> {
-    const child = spawn(process.execPath, [MAIN, '--home', home.path, '--port', '0', ...args], {
+    const child = spawn(process.execPath, [home.main, '--home', home.path, '--port', '0', ...args], {
       env: { ...home.env },
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       detached: true,
@@ -104,7 +121,13 @@ export class TestDaemon {
     return new TestDaemon(home, child, ready);
   }
 
-  async request(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<{ status: number; body: any; headers: Headers }> { // oxlint-disable-line typescript/no-explicit-any -- as above
+  async request(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<{ status: number; body: any; headers: Headers }> {
+    // oxlint-disable-line typescript/no-explicit-any -- as above
     const response = await fetch(`${this.url}${path}`, {
       method,
       headers: {
@@ -115,12 +138,21 @@ export class TestDaemon {
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
-    return { status: response.status, body: text === '' ? undefined : JSON.parse(text), headers: response.headers };
+    return {
+      status: response.status,
+      body: text === '' ? undefined : JSON.parse(text),
+      headers: response.headers,
+    };
   }
 
   /** Creates a session and returns its id. */
   async session(agent: string, more: Record<string, unknown> = {}): Promise<string> {
-    const { status, body } = await this.request('POST', '/v1/sessions', { agent, cwd: this.home.cwd, mode: 'bypass', ...more });
+    const { status, body } = await this.request('POST', '/v1/sessions', {
+      agent,
+      cwd: this.home.cwd,
+      mode: 'bypass',
+      ...more,
+    });
     if (status !== 201) throw new Error(`create: ${String(status)} ${JSON.stringify(body)}`);
     return body.id;
   }
@@ -137,7 +169,9 @@ export class TestDaemon {
     const events: Event[] = [];
     let after: number | undefined = 0;
     while (after !== undefined) {
-      const page: { events: Event[]; next?: number } = (await this.request('GET', `/v1/sessions/${session}/events?after=${String(after)}&limit=1000`)).body;
+      const page: { events: Event[]; next?: number } = (
+        await this.request('GET', `/v1/sessions/${session}/events?after=${String(after)}&limit=1000`)
+      ).body;
       events.push(...page.events);
       after = page.next;
     }
@@ -145,13 +179,18 @@ export class TestDaemon {
   }
 
   /** Follows by SSE until `done`; returns every event seen. Rejects after 30 s. */
-  async follow(session: string, done: (event: Event, all: readonly Event[]) => boolean, after = 0): Promise<Event[]> {
+  async follow(
+    session: string,
+    done: (event: Event, all: readonly Event[]) => boolean,
+    after = 0,
+  ): Promise<Event[]> {
     const stop = AbortSignal.timeout(30_000);
     const response = await fetch(`${this.url}/v1/sessions/${session}/events?after=${String(after)}`, {
       headers: { authorization: `Bearer ${this.token}`, accept: 'text/event-stream' },
       signal: stop,
     });
-    if (!response.ok || response.body === null) throw new Error(`follow: ${String(response.status)} ${await response.text()}`);
+    if (!response.ok || response.body === null)
+      throw new Error(`follow: ${String(response.status)} ${await response.text()}`);
     const events: Event[] = [];
     let rest = '';
     try {
@@ -169,7 +208,9 @@ export class TestDaemon {
       }
     } catch (error) {
       const seen = events.map((event) => `${String(event.seq)} ${event.type}`).slice(-15);
-      throw new Error(`follow of ${session} ended without what was waited for; last: ${seen.join(', ')}`, { cause: error });
+      throw new Error(`follow of ${session} ended without what was waited for; last: ${seen.join(', ')}`, {
+        cause: error,
+      });
     }
     throw new Error(`the stream of ${session} ended early`);
   }
@@ -194,7 +235,8 @@ export class TestDaemon {
     for (;;) {
       try {
         const found: Identity & { url: string; socket: string } = JSON.parse(readFileSync(file, 'utf8'));
-        if (isAlive(found) && (await fetch(`${found.url}/v1/health`)).ok) return new TestDaemon(home, undefined, found);
+        if (isAlive(found) && (await fetch(`${found.url}/v1/health`)).ok)
+          return new TestDaemon(home, undefined, found);
       } catch (error) {
         if (Date.now() > deadline) throw new Error('no daemon came up', { cause: error });
       }

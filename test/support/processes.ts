@@ -28,7 +28,8 @@ export function marked(text: string): Identity[] {
     const pid = Number(entry);
     if (!Number.isInteger(pid) || pid === process.pid) continue;
     try {
-      const about = readFileSync(`/proc/${entry}/environ`, 'utf8') + readFileSync(`/proc/${entry}/cmdline`, 'utf8');
+      const about =
+        readFileSync(`/proc/${entry}/environ`, 'utf8') + readFileSync(`/proc/${entry}/cmdline`, 'utf8');
       const identity = about.includes(text) ? identityOf(pid) : undefined;
       if (identity !== undefined) found.push(identity);
     } catch {

@@ -1,0 +1,141 @@
+/**
+ * A keeper in memory with one kind of child: a function that is given whole lines of stdin and prints bytes. It outlives the
+ * "daemon" of a test as the real keeper does: unacknowledged output is sent again at attach, writes are taken by number once.
+ */
+import type { Child, ChildExit, ChildHost, ChildListener, SpawnSpec } from '../../src/process/ports.ts';
+
+export type Brain = (line: string, print: (text: string) => void, exit: (code: number) => void) => void;
+
+interface Kept {
+  readonly spec: SpawnSpec;
+  readonly lines: string[];
+  output: Buffer;
+  /** The offset of the first byte that is kept. */
+  base: number;
+  lastWrite: number;
+  exit: ChildExit | undefined;
+  listener: ChildListener | undefined;
+  sent: number;
+  ended: boolean;
+}
+
+export class MemoryKeeper {
+  readonly children = new Map<string, Kept>();
+  readonly #brain: Brain;
+  /** How stdout is cut into chunks: sizes, taken in turn. */
+  readonly #cuts: readonly number[];
+  #cut = 0;
+  /** Every line that a child received, in order. */
+  readonly received: string[] = [];
+
+  constructor(brain: Brain, cuts: readonly number[] = []) {
+    this.#brain = brain;
+    this.#cuts = cuts;
+  }
+
+  /** The daemon is gone: nobody listens. */
+  cutOff(): void {
+    for (const kept of this.children.values()) kept.listener = undefined;
+  }
+
+  /** A daemon's connection. */
+  connect(alive: () => boolean): ChildHost {
+    const claimed = new Set<string>();
+    return {
+      spawn: async (spec, listener) => {
+        const kept: Kept = {
+          spec,
+          lines: [],
+          output: Buffer.alloc(0),
+          base: 0,
+          lastWrite: 0,
+          exit: undefined,
+          listener,
+          sent: 0,
+          ended: false,
+        };
+        this.children.set(spec.id, kept);
+        claimed.add(spec.id);
+        return this.#handle(kept, alive);
+      },
+      attach: (id, from, listener) => {
+        const kept = this.children.get(id);
+        if (kept === undefined) return undefined;
+        claimed.add(id);
+        kept.listener = listener;
+        kept.sent = from;
+        const child = this.#handle(kept, alive);
+        queueMicrotask(() => this.#deliver(kept));
+        return child;
+      },
+      unclaimed: () => [...this.children.keys()].filter((id) => !claimed.has(id)),
+      discard: (id) => void this.children.delete(id),
+    };
+  }
+
+  #handle(kept: Kept, alive: () => boolean): Child {
+    const keeper = this;
+    return {
+      id: kept.spec.id,
+      identity: { pid: 1000 + this.children.size, startTime: '1' },
+      lastWrite: kept.lastWrite,
+      write: (n, bytes) => {
+        if (!alive()) return;
+        if (n > kept.lastWrite + 1) return kept.listener?.refused(n, kept.lastWrite, 'out of order');
+        if (n === kept.lastWrite + 1) {
+          kept.lastWrite = n;
+          for (const line of Buffer.from(bytes).toString().split('\n').filter(Boolean))
+            keeper.#take(kept, line);
+        }
+        queueMicrotask(() => kept.listener?.wrote(n));
+      },
+      received: () => undefined,
+      acknowledge: (offset) => {
+        if (!alive()) return;
+        if (offset > kept.base + kept.output.length) throw new Error('acknowledged what was never sent');
+        if (offset <= kept.base) return;
+        kept.output = kept.output.subarray(offset - kept.base);
+        kept.base = offset;
+      },
+      markTurn: () => undefined,
+      end: () => {
+        if (kept.ended) return;
+        kept.ended = true;
+        queueMicrotask(() => this.#exit(kept, 0));
+      },
+      forget: () => void this.children.delete(kept.spec.id),
+    };
+  }
+
+  #take(kept: Kept, line: string): void {
+    this.received.push(line);
+    this.#brain(
+      line,
+      (text) => {
+        kept.output = Buffer.concat([kept.output, Buffer.from(text)]);
+        setImmediate(() => this.#deliver(kept));
+      },
+      (code) => this.#exit(kept, code),
+    );
+  }
+
+  #exit(kept: Kept, code: number): void {
+    kept.exit ??= { code, signal: undefined, stderrTail: '', stuck: [] };
+    this.#deliver(kept);
+  }
+
+  #deliver(kept: Kept): void {
+    while (kept.listener !== undefined && kept.sent < kept.base + kept.output.length) {
+      const size = this.#cuts.length === 0 ? 65_536 : (this.#cuts[this.#cut++ % this.#cuts.length] ?? 1);
+      const from = kept.sent;
+      const bytes = kept.output.subarray(from - kept.base, from - kept.base + Math.max(1, size));
+      kept.sent += bytes.length;
+      kept.listener.out(from, Buffer.from(bytes));
+    }
+    if (kept.exit !== undefined && kept.listener !== undefined) {
+      const { listener } = kept;
+      kept.listener = undefined;
+      listener.exit(kept.exit);
+    }
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * A toy agent and its dialect: just enough protocol to prove what every dialect relies on. Lines: `r TURN` receipt, `d TEXT` delta,
+ * `w TEXT` whole message, `a ID` asks, `e` end of the turn. Prompts go in as `p TURN`, interrupts as `i`, answers as `n ID`.
+ */
+import type { AgentSettings, Dialect } from '../../src/agents/dialect.ts';
+import { SessionHost } from '../../src/host/index.ts';
+import { createSecretStore } from '../../src/host/secrets.ts';
+import { Lifetime } from '../../src/runtime/lifetime.ts';
+import type { AgentSignal } from '../../src/session/ports.ts';
+import { DEFAULT_WATCH_LIMITS } from '../../src/session/watch.ts';
+import type { MemoryJournal } from './memory-journal.ts';
+import type { MemoryKeeper } from './memory-keeper.ts';
+
+export interface ToyState {
+  readonly block: number;
+  readonly open: boolean;
+}
+
+export const toy: Dialect<ToyState> = {
+  agent: 'toy',
+  plan: () => ({ file: 'toy', args: [], env: {}, goodbye: '' }),
+  async greet(channel) {
+    channel.send('hello');
+    await channel.receive((line) => (line === 'ready' ? true : undefined));
+    return { state: { block: 0, open: false }, resumed: false, signals: [], agentSessionId: 'toy-1' };
+  },
+  translate(state, line) {
+    const [word = '', ...rest] = line.split(' ');
+    const text = rest.join(' ');
+    const block = `b${String(state.block)}`;
+    const one = (signal: AgentSignal, next = state): ReturnType<Dialect<ToyState>['translate']> => ({
+      state: next,
+      signals: [signal],
+      writes: [],
+    });
+    switch (word) {
+      case 'r':
+        return one({ kind: 'receipt', turn: text }, { ...state, open: true });
+      case 'd':
+        return one({ kind: 'text', block, text });
+      case 'w':
+        return one({ kind: 'text-done', block, text }, { ...state, block: state.block + 1 });
+      case 'a':
+        return one({ kind: 'ask', ask: { request: text, kind: 'tool' } });
+      case 'e':
+        return one(
+          { kind: 'ended', outcome: { kind: 'completed', stopReason: 'end_turn' }, costs: {} },
+          { ...state, open: false },
+        );
+      case 'c':
+        return one({ kind: 'ended', outcome: { kind: 'interrupted' }, costs: {} }, { ...state, open: false });
+      default:
+        return one({ kind: 'notice', level: 'info', code: 'not_json', message: line });
+    }
+  },
+  accept(state, command, ids) {
+    if (command.kind === 'interrupt' && !state.open) return { state, signals: [], writes: [] };
+    ids.next();
+    const ref = command.kind === 'prompt' ? command.turn : command.kind === 'answer' ? command.request : '';
+    const open = command.kind === 'prompt' ? true : state.open;
+    return { state: { ...state, open }, signals: [], writes: [{ kind: command.kind, ref }] };
+  },
+  render: (write) =>
+    `${write.kind === 'prompt' ? 'p' : write.kind === 'interrupt' ? 'i' : 'n'} ${String(write.ref)}`,
+  revive(json) {
+    if (typeof json !== 'object' || json === null || !('block' in json)) throw new Error('not a toy state');
+    return { block: Number(json['block']), open: json['open'] === true };
+  },
+};
+
+/** What the toy agent prints for each line it is given. */
+export function toyBrain(words: readonly string[]): (line: string, print: (text: string) => void) => void {
+  return (line, print) => {
+    if (line === 'hello') print('ready\n');
+    if (line.startsWith('n ')) print(`d answered ${line.slice(2)}\nw said ${line.slice(2)}\ne\n`);
+    if (!line.startsWith('p ')) return;
+    const turn = line.slice(2);
+    print(`r ${turn}\n${words.map((word) => `d ${word}\n`).join('')}w ${words.join('')}\na q1\n`);
+  };
+}
+
+const settings: AgentSettings = {
+  session: 's',
+  cwd: '/',
+  mode: 'default',
+  freshId: 'f',
+  agentOptions: {},
+  env: {},
+  limits: { inactivityTimeoutMs: 1000, requestTimeoutMs: 1000, threadTimeoutMs: 1000 },
+};
+
+/** A daemon's host on a journal and a keeper in memory. */
+export async function toyHost(journal: MemoryJournal, keeper: MemoryKeeper): Promise<SessionHost> {
+  const children = keeper.connect(() => !journal.dead);
+  const agent = { id: 'toy', kind: 'toy', available: true };
+  const host = new SessionHost({
+    journal,
+    agents: { find: async () => agent, list: async () => [agent] },
+    secrets: createSecretStore(undefined),
+    limits: DEFAULT_WATCH_LIMITS,
+    pool: { maxWarm: 5, warmOnCreate: true },
+    endUnclaimed: () => undefined,
+    describe: () => Promise.reject(new Error('not here')),
+    report: (error) => {
+      if (!journal.dead) throw error;
+    },
+    runtimes: {
+      create: ({ id, session, onGone }) =>
+        new Lifetime({
+          id,
+          session,
+          onGone,
+          ports: {
+            children,
+            committer: journal,
+            // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the state stays the toy's own
+            dialect: toy as unknown as Dialect<unknown>,
+            generation: journal.generation,
+            bounds: { startTimeoutMs: 1000, stdinTimeoutMs: 1000, maxLine: 1 << 20 },
+            input: (turn) => journal.turn(turn)?.input ?? '',
+            memory: async () => undefined,
+            settings: async () => ({ settings, binary: { path: 'toy' } }),
+            report: (error) => {
+              if (!journal.dead) throw error;
+            },
+          },
+        }),
+    },
+  });
+  await host.recover();
+  return host;
+}
