@@ -80,10 +80,14 @@ for (const [agent, faults] of Object.entries(FAULTS)) {
     for (const [fault, expected] of Object.entries(faults)) {
       test(`${fault}: one ending, ${expected}; and the next message is answered`, async () => {
         const session = await daemon.session(agent);
-        const turn = await daemon.send(session, `${fault}\nsay before the fault and a few words more then tool Bash then say after`);
+        const turn = await daemon.send(
+          session,
+          `${fault}\nsay before the fault and a few words more then tool Bash then say after`,
+        );
         const events = await daemon.ending(session, turn);
         const ending = events.at(-1);
-        if (expected === 'completed') expect(ending?.type, JSON.stringify(ending?.data)).toBe('turn.completed');
+        if (expected === 'completed')
+          expect(ending?.type, JSON.stringify(ending?.data)).toBe('turn.completed');
         else expect([ending?.type, ending?.data['code']]).toEqual(['turn.failed', expected]);
         const next = await daemon.turn(session, 'say hello again');
         expect(next.type, JSON.stringify(next.data)).toBe('turn.completed');
@@ -108,7 +112,9 @@ test('closing a session ends its running turn and its process', async () => {
   await daemon.follow(session, (event) => event.type === 'tool.started');
   await daemon.request('DELETE', `/v1/sessions/${session}`);
   const events = await daemon.follow(session, (event) => event.type === 'runtime.ended');
-  expect(events.filter((event) => event.turn === turn && isEnding(event)).map((event) => event.type)).toEqual(['turn.interrupted']);
+  expect(events.filter((event) => event.turn === turn && isEnding(event)).map((event) => event.type)).toEqual(
+    ['turn.interrupted'],
+  );
   checkJournal(await daemon.events(session));
 });
 

@@ -46,7 +46,9 @@ test('killed while the agent floods: nothing is missing, nothing comes twice', a
   const daemon = await TestDaemon.takeOver(home);
   const events = await daemon.ending(session, turn);
   checkJournal(events);
-  const deltas = events.filter((event) => event.turn === turn && event.type === 'message.delta').map((event) => String(event.data['text']));
+  const deltas = events
+    .filter((event) => event.turn === turn && event.type === 'message.delta')
+    .map((event) => String(event.data['text']));
   const whole = events.find((event) => event.turn === turn && event.type === 'message.completed');
   expect(deltas.join('')).toBe(whole?.data['text']);
   await daemon.stop();

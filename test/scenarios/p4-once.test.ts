@@ -7,7 +7,10 @@ import { checkJournal, TestDaemon, testHome } from '../support/daemon.ts';
 
 function received(log: string): string[] {
   if (!existsSync(log)) return [];
-  return readFileSync(log, 'utf8').split('\n').filter(Boolean).map((line) => (JSON.parse(line) as { text: string }).text);
+  return readFileSync(log, 'utf8')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => (JSON.parse(line) as { text: string }).text);
 }
 
 test('a repeated key gives the same turn and one message', async () => {
@@ -17,14 +20,23 @@ test('a repeated key gives the same turn and one message', async () => {
   const session = await daemon.session('claude', { env: { FAKE_AGENT_LOG: log } });
   const body = { input: 'say once' };
   const answers = await Promise.all(
-    [1, 2, 3].map(() => daemon.request('POST', `/v1/sessions/${session}/turns`, body, { 'idempotency-key': 'k1' })),
+    [1, 2, 3].map(() =>
+      daemon.request('POST', `/v1/sessions/${session}/turns`, body, { 'idempotency-key': 'k1' }),
+    ),
   );
   expect(new Set(answers.map((answer) => answer.body.id)).size).toBe(1);
   expect(answers.filter((answer) => answer.headers.get('idempotency-replayed') === 'true')).toHaveLength(2);
   await daemon.ending(session, answers[0]?.body.id);
-  const late = await daemon.request('POST', `/v1/sessions/${session}/turns`, body, { 'idempotency-key': 'k1' });
+  const late = await daemon.request('POST', `/v1/sessions/${session}/turns`, body, {
+    'idempotency-key': 'k1',
+  });
   expect([late.status, late.body.id]).toEqual([202, answers[0]?.body.id]);
-  const other = await daemon.request('POST', `/v1/sessions/${session}/turns`, { input: 'say two' }, { 'idempotency-key': 'k1' });
+  const other = await daemon.request(
+    'POST',
+    `/v1/sessions/${session}/turns`,
+    { input: 'say two' },
+    { 'idempotency-key': 'k1' },
+  );
   expect([other.status, other.body.code]).toEqual([422, 'idempotency_mismatch']);
   expect(received(log)).toEqual(['say once']);
   await daemon.stop();
@@ -56,7 +68,9 @@ test('killed with a process still starting: another is started and the message a
   await using home = testHome();
   const daemon = await TestDaemon.start(home);
   const log = join(home.cwd, 'received');
-  const session = await daemon.session('claude', { env: { FAKE_AGENT_LOG: log, FAKE_FAULT: 'slow-start:1500' } });
+  const session = await daemon.session('claude', {
+    env: { FAKE_AGENT_LOG: log, FAKE_FAULT: 'slow-start:1500' },
+  });
   const turn = await daemon.send(session, 'say hi');
   await daemon.kill9();
   const next = await TestDaemon.takeOver(home);

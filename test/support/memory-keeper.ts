@@ -124,13 +124,16 @@ export class MemoryKeeper {
     this.#deliver(kept);
   }
 
+  /** One chunk a turn of the loop, as a socket would: a crash finds lines half delivered. */
   #deliver(kept: Kept): void {
-    while (kept.listener !== undefined && kept.sent < kept.base + kept.output.length) {
+    if (kept.listener !== undefined && kept.sent < kept.base + kept.output.length) {
       const size = this.#cuts.length === 0 ? 65_536 : (this.#cuts[this.#cut++ % this.#cuts.length] ?? 1);
       const from = kept.sent;
       const bytes = kept.output.subarray(from - kept.base, from - kept.base + Math.max(1, size));
       kept.sent += bytes.length;
       kept.listener.out(from, Buffer.from(bytes));
+      setImmediate(() => this.#deliver(kept));
+      return;
     }
     if (kept.exit !== undefined && kept.listener !== undefined) {
       const { listener } = kept;
