@@ -1,0 +1,96 @@
+/**
+ * A request's body: its type, its size, its JSON, its shape. Reads no further than the limit.
+ */
+import type { z } from 'zod';
+import { PilotlightError } from '../protocol/index.ts';
+import { invalidRequest } from './invalid.ts';
+
+/** Deeper than any request there is; bounds every recursion over a body. */
+const MOST_DEPTH = 64;
+
+export interface ReadBody<T> {
+  readonly value: T;
+  /** The parsed JSON before the schema: what the idempotency hash is made of. */
+  readonly json: unknown;
+}
+
+/** The body as `schema` has it. A request without any body is `{}` to the schema. */
+export async function readBody<T>(
+  request: Request,
+  schema: z.ZodType<T>,
+  mostBytes: number,
+): Promise<ReadBody<T>> {
+  checkLength(request, mostBytes);
+  const declared = request.headers.get('content-type');
+  if (declared !== null) checkType(request, declared);
+  const bytes = await readBytes(request, mostBytes);
+  if (bytes.length > 0 && declared === null) throw unsupportedType('The body has no Content-Type');
+  const json = bytes.length === 0 ? {} : parseJson(bytes);
+  const parsed = schema.safeParse(json);
+  if (!parsed.success) throw invalidRequest(parsed.error.issues);
+  return { value: parsed.data, json };
+}
+
+function checkLength(request: Request, mostBytes: number): void {
+  if (Number(request.headers.get('content-length') ?? 0) > mostBytes) throw tooLarge(mostBytes);
+}
+
+function checkType(request: Request, declared: string): void {
+  const [essence = '', ...parameters] = declared.split(';').map((part) => part.trim().toLowerCase());
+  if (essence !== 'application/json')
+    throw unsupportedType(`A body of type ${JSON.stringify(declared)} is not read`);
+  if (parameters.some((parameter) => /^charset=(?!"?utf-8"?$)/.test(parameter)))
+    throw unsupportedType('The body must be UTF-8');
+  const encoding = request.headers.get('content-encoding') ?? 'identity';
+  if (encoding !== 'identity') throw unsupportedType(`A body in Content-Encoding ${encoding} is not read`);
+}
+
+/** What is over the limit stays unread in the socket: the server drops it after the answer. */
+async function readBytes(request: Request, mostBytes: number): Promise<Uint8Array> {
+  if (request.body === null) return new Uint8Array();
+  const reader: ReadableStreamDefaultReader<Uint8Array> = request.body.getReader();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    size += value.length;
+    if (size > mostBytes) {
+      reader.releaseLock();
+      throw tooLarge(mostBytes);
+    }
+    chunks.push(value);
+  }
+  const [only] = chunks;
+  return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, size);
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new PilotlightError('bad_request', 'The body is not valid JSON in UTF-8', { cause });
+  }
+  refuseDeep(json, MOST_DEPTH);
+  return json;
+}
+
+function refuseDeep(value: unknown, left: number): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (left === 0)
+    throw new PilotlightError('bad_request', `The body is nested deeper than ${String(MOST_DEPTH)} levels`);
+  for (const inner of Object.values(value)) refuseDeep(inner, left - 1);
+}
+
+function tooLarge(mostBytes: number): PilotlightError {
+  return new PilotlightError('too_large', `The body is over ${String(mostBytes)} bytes`, {
+    detail: { mostBytes },
+  });
+}
+
+function unsupportedType(message: string): PilotlightError {
+  return new PilotlightError('unsupported_type', message, {
+    fix: 'Send JSON with Content-Type: application/json.',
+  });
+}

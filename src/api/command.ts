@@ -1,0 +1,47 @@
+/** A request that changes something: read, keyed, done once, answered with its status. */
+import type { Answered, Caller, Host } from '../host/index.ts';
+import type { z } from 'zod';
+import { readBody } from './body.ts';
+import { idempotencyOf, OneAtATime } from './idempotency.ts';
+import { json, type Call } from './route.ts';
+
+export interface CommandPorts {
+  readonly mostBodyBytes: number;
+}
+
+export interface Command<B, A> {
+  readonly route: string;
+  readonly session?: string;
+  readonly body: z.ZodType<B>;
+  readonly status: number;
+  readonly act: (host: Host, body: B, caller: Caller) => Promise<Answered<A>>;
+}
+
+export class Commands {
+  readonly #mostBodyBytes: number;
+  readonly #oneAtATime = new OneAtATime();
+
+  constructor(ports: CommandPorts) {
+    this.#mostBodyBytes = ports.mostBodyBytes;
+  }
+
+  async run<B, A>(call: Call, host: Host, command: Command<B, A>): Promise<Response> {
+    const { request, asker } = call;
+    const body = await readBody(request, command.body, this.#mostBodyBytes);
+    const idempotency = idempotencyOf(request.headers.get('idempotency-key'), {
+      asker: asker.name,
+      method: request.method,
+      route: command.route,
+      session: command.session,
+      body: body.json,
+    });
+    const caller: Caller = {
+      by: { kind: 'client', name: asker.name },
+      ...(idempotency === undefined ? {} : { idempotency }),
+    };
+    const { value, replayed } = await this.#oneAtATime.run(idempotency, () =>
+      command.act(host, body.value, caller),
+    );
+    return json(value, command.status, replayed ? { 'idempotency-replayed': 'true' } : {});
+  }
+}

@@ -1,0 +1,103 @@
+/** The routes about the daemon itself. Stopping and collecting exist where their means were handed in. */
+import { NoBody, StopDaemon } from './bodies.ts';
+import { readBody } from './body.ts';
+import { json, type Route } from './route.ts';
+
+export interface DaemonPorts {
+  readonly version: string;
+  readonly mostBodyBytes: number;
+  readonly stop: ((wish: { readonly now: boolean }) => Promise<void>) | undefined;
+  readonly gc: (() => unknown) | undefined;
+}
+
+export function daemonRoutes(ports: DaemonPorts): readonly Route[] {
+  return [health(ports), status(), agents(), ...stop(ports), ...gc(ports), root(ports)];
+}
+
+function health({ version }: DaemonPorts): Route {
+  return {
+    method: 'get',
+    path: '/v1/health',
+    needs: 'nothing',
+    doc: { summary: 'Answers without a token', answer: { status: 200, schema: 'Health' }, errors: [] },
+    handle: () => json({ status: 'ok', version }),
+  };
+}
+
+function status(): Route {
+  return {
+    method: 'get',
+    path: '/v1/status',
+    needs: 'host',
+    doc: { summary: 'Daemon, pool, counts, journal', answer: { status: 200, schema: 'Status' }, errors: [] },
+    handle: async (_call, host) => json(await host.status()),
+  };
+}
+
+function agents(): Route {
+  return {
+    method: 'get',
+    path: '/v1/agents',
+    needs: 'host',
+    doc: { summary: 'The agents that were found', answer: { status: 200, schema: 'AgentList' }, errors: [] },
+    handle: async (_call, host) => json({ items: await host.agents() }),
+  };
+}
+
+function stop({ stop, mostBodyBytes }: DaemonPorts): readonly Route[] {
+  if (stop === undefined) return [];
+  return [
+    {
+      method: 'post',
+      path: '/v1/daemon/stop',
+      needs: 'nothing',
+      doc: {
+        summary: 'Stop the daemon and every agent; answers when running turns have ended',
+        body: 'StopDaemon',
+        bodyOptional: true,
+        answer: { status: 202, schema: 'Empty' },
+        errors: [],
+      },
+      handle: async ({ request }) => {
+        const { value } = await readBody(request, StopDaemon, mostBodyBytes);
+        await stop({ now: value.now === true });
+        return json({}, 202);
+      },
+    },
+  ];
+}
+
+function gc({ gc, mostBodyBytes }: DaemonPorts): readonly Route[] {
+  if (gc === undefined) return [];
+  return [
+    {
+      method: 'post',
+      path: '/v1/daemon/gc',
+      needs: 'nothing',
+      doc: {
+        summary: 'Remove now what retention would remove',
+        bodyOptional: true,
+        answer: { status: 200, schema: 'Empty' },
+        errors: [],
+      },
+      handle: async ({ request }) => {
+        await readBody(request, NoBody, mostBodyBytes);
+        await gc();
+        return json({});
+      },
+    },
+  ];
+}
+
+function root({ version }: DaemonPorts): Route {
+  return {
+    method: 'get',
+    path: '/',
+    needs: 'nothing',
+    doc: { summary: 'A line of text', answer: { status: 200, schema: 'Text' }, errors: [] },
+    handle: () =>
+      new Response(`Pilotlight ${version}. See /openapi.json.\n`, {
+        headers: { 'content-type': 'text/plain; charset=utf-8' },
+      }),
+  };
+}

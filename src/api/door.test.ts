@@ -1,0 +1,102 @@
+import { describe, expect, test } from 'vitest';
+import { PilotlightError } from '../protocol/index.ts';
+import { checkDoor, type Door, type DoorHeaders } from './door.ts';
+
+const loopback: Door = { kind: 'tcp', host: '127.0.0.1', port: 7433 };
+const exposed: Door = { kind: 'tcp', host: '0.0.0.0', port: 7433, names: ['box.example'] };
+const socket: Door = { kind: 'socket' };
+
+function refusal(door: Door, headers: Partial<DoorHeaders> & { host: string }): string | undefined {
+  try {
+    checkDoor(door, { origin: undefined, fetchSite: undefined, ...headers });
+    return undefined;
+  } catch (error) {
+    return error instanceof PilotlightError ? error.code : 'something else';
+  }
+}
+
+describe('Host', () => {
+  test.each(['127.0.0.1:7433', 'localhost:7433', 'LocalHost:7433', '[::1]:7433', '127.8.8.8:7433'])(
+    '%s is ours',
+    (host) => {
+      expect(refusal(loopback, { host })).toBeUndefined();
+    },
+  );
+
+  test.each([
+    '',
+    '127.0.0.1',
+    'localhost:7434',
+    'localhost:07433x',
+    'evil.example:7433',
+    'localhost.evil.example:7433',
+    '127.0.0.1.evil.example:7433',
+    '192.168.0.2:7433',
+    'user@localhost:7433',
+    'localhost:7433, evil.example',
+    '[::2]:7433',
+    '0.0.0.0:7433',
+  ])('%s is refused', (host) => {
+    expect(refusal(loopback, { host })).toBe('forbidden_host');
+  });
+
+  test('an exposed server takes addresses and its names, no other name', () => {
+    expect(refusal(exposed, { host: '192.168.0.2:7433' })).toBeUndefined();
+    expect(refusal(exposed, { host: '[fe80::1]:7433' })).toBeUndefined();
+    expect(refusal(exposed, { host: 'box.example:7433' })).toBeUndefined();
+    expect(refusal(exposed, { host: 'evil.example:7433' })).toBe('forbidden_host');
+  });
+
+  test('a configured IPv6 address is written in brackets', () => {
+    expect(refusal({ kind: 'tcp', host: 'fd00::5', port: 1 }, { host: '[fd00::5]:1' })).toBeUndefined();
+  });
+
+  test('port 80 may be left out', () => {
+    expect(refusal({ kind: 'tcp', host: '127.0.0.1', port: 80 }, { host: 'localhost' })).toBeUndefined();
+  });
+
+  test.each([
+    'localhost',
+    '',
+    'unix',
+    'd',
+    'pilotlight:80',
+    '%2Ftmp%2Fdaemon.sock',
+    'daemon.sock',
+    '127.0.0.1:9000',
+  ])('the socket takes %s', (host) => {
+    expect(refusal(socket, { host })).toBeUndefined();
+  });
+
+  test('the socket refuses a domain: a forwarded port behind a rebound name', () => {
+    expect(refusal(socket, { host: 'evil.example:9000' })).toBe('forbidden_host');
+  });
+});
+
+describe('Origin and Sec-Fetch-Site', () => {
+  const host = 'localhost:7433';
+
+  test.each([loopback, socket])('$kind: our own pages may ask', (door) => {
+    expect(
+      refusal(door, { host, origin: 'http://localhost:7433', fetchSite: 'same-origin' }),
+    ).toBeUndefined();
+    expect(refusal(door, { host, fetchSite: 'none' })).toBeUndefined();
+  });
+
+  test.each([
+    'null',
+    '',
+    'http://localhost:3000',
+    'http://127.0.0.1:7433',
+    'http://evil.example',
+    'file://',
+    'http://localhost:7433.evil.example',
+  ])('%s is refused', (origin) => {
+    expect(refusal(loopback, { host, origin })).toBe('forbidden_origin');
+    expect(refusal(socket, { host, origin })).toBe('forbidden_origin');
+  });
+
+  test.each(['cross-site', 'same-site', 'whatever'])('a %s request is refused', (fetchSite) => {
+    expect(refusal(loopback, { host, fetchSite })).toBe('forbidden_origin');
+  });
+});

@@ -1,0 +1,5 @@
+/** HTTP and SSE in front of a host. */
+export { createApi, type Api, type ApiLimits, type ApiOptions, type RequestEntry } from './api.ts';
+export type { Arrival, Door } from './door.ts';
+export type { Listening, ListenOptions } from './listen.ts';
+export type { TokenCheck } from './token.ts';

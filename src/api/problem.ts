@@ -1,0 +1,75 @@
+/**
+ * Errors as the API says them: RFC 9457 `application/problem+json`.
+ * Owns which errors of the table may leave the house; what else is thrown is `internal`. Knows no route.
+ */
+import { ERROR_TABLE, messageOf, PilotlightError, type ErrorCode } from '../protocol/index.ts';
+
+/** Codes of the table that are between our own parts and mean nothing to a client of the API. */
+const INWARD: ReadonlySet<ErrorCode> = new Set([
+  'no_daemon',
+  'journal_locked',
+  'journal_unusable',
+  'spawn_failed',
+  'keeper_lost',
+  'protocol',
+  'timeout',
+  'aborted',
+]);
+
+const RETRY_AFTER_S = '1';
+
+export interface ProblemOptions {
+  /** Where HTTP has a closer status than the table (405). */
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** The answer for anything that was thrown. */
+export function problemResponse(thrown: unknown, options: ProblemOptions = {}): Response {
+  const problem = problemOf(thrown);
+  const status = options.status ?? problem.status;
+  return new Response(JSON.stringify({ ...problem, status }), {
+    status,
+    headers: {
+      'content-type': 'application/problem+json',
+      'cache-control': 'no-store',
+      ...(status === 401 ? { 'www-authenticate': 'Bearer realm="pilotlight"' } : {}),
+      ...(status === 503 ? { 'retry-after': RETRY_AFTER_S } : {}),
+      ...options.headers,
+    },
+  });
+}
+
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: ErrorCode;
+  readonly fix?: string;
+  readonly [fact: string]: unknown;
+}
+
+/** Facts of the error stand beside the RFC's own fields and never replace them. */
+export function problemOf(thrown: unknown): Problem {
+  const error = publicError(thrown);
+  const { code, fix } = error;
+  return {
+    ...error.detail,
+    type: `urn:pilotlight:problem:${code}`,
+    title: ERROR_TABLE[code].title,
+    status: error.status,
+    detail: error.message,
+    code,
+    ...(fix === undefined ? {} : { fix }),
+  };
+}
+
+function publicError(thrown: unknown): PilotlightError {
+  if (!(thrown instanceof PilotlightError))
+    return new PilotlightError('internal', 'Something unexpected happened; the log has it', {
+      cause: messageOf(thrown),
+    });
+  if (INWARD.has(thrown.code)) return new PilotlightError('internal', thrown.message, { cause: thrown });
+  return thrown;
+}
