@@ -175,7 +175,7 @@ export class Runtime implements ChildListener {
       this.broke('runtime_lost', 'Output of the agent is missing');
       return;
     }
-    this.#child.received(this.#reading.received);
+    this.#readOn();
     this.#at.session.output();
     this.pump();
   }
@@ -265,8 +265,15 @@ export class Runtime implements ChildListener {
     else this.#finish(draft, end);
     draft.afterCommit(() => {
       this.#reading.done(batch);
-      if (end === undefined) this.#child.acknowledge(batch.offset);
+      if (end !== undefined) return;
+      this.#child.acknowledge(batch.offset);
+      this.#readOn();
     });
+  }
+
+  /** A line that goes on must not stop its own child; lines that wait for a commit must (a full disk pauses the agent). */
+  #readOn(): void {
+    if (this.#reading.length === 0) this.#child.received(this.#reading.received);
   }
 
   /** Lines → signals, moving the dialect's state; what the dialect answers by itself goes into the outbox. */

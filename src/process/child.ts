@@ -1,0 +1,191 @@
+/**
+ * One child with its pipes: started in a process group of its own, read with backpressure, written to by number, ended with its whole tree.
+ * Owns the process until nothing of it is left. Knows bytes, no protocol; tells one listener.
+ */
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { once } from 'node:events';
+import { statSync } from 'node:fs';
+import type { Readable, Writable } from 'node:stream';
+import { sleep } from '../async/after.ts';
+import { messageOf, PilotlightError } from '../protocol/errors.ts';
+import { processIdentity } from './identity.ts';
+import { endTree } from './ladder.ts';
+import type { ChildExit, LadderTimes, ProcessIdentity, SpawnSpec } from './ports.ts';
+import { NumberedStdin } from './stdin.ts';
+import { MARK, TreeRecord } from './tree.ts';
+
+const STDERR_TAIL = 8 * 1024;
+/** A grandchild may hold stdout for ever: the exit is told this long after the process ended at the latest. */
+const STDOUT_GRACE_MS = 1000;
+const LOOK_MS = 20;
+
+export interface HeldListener {
+  /** Bytes in order. Whoever listens pauses and resumes. */
+  out(bytes: Buffer): void;
+  stderr(bytes: Buffer): void;
+  wrote(n: number): void;
+  refused(n: number, last: number, reason: string): void;
+  /** Last: the process and its whole tree are gone (or `stuck` names what is not), stdout is at its end. */
+  exit(exit: ChildExit): void;
+}
+
+export interface HoldOptions {
+  readonly spec: SpawnSpec;
+  /** `<home id>/<runtime id>`: the environment mark. */
+  readonly mark: string;
+  readonly ladder: LadderTimes;
+  readonly listener: HeldListener;
+}
+
+type Spawned = ChildProcessByStdio<Writable, Readable, Readable>;
+
+export class HeldChild {
+  readonly identity: ProcessIdentity;
+  readonly tree: TreeRecord;
+  readonly stdin: NumberedStdin;
+  readonly #process: Spawned;
+  readonly #options: HoldOptions;
+  #stderr = '';
+  #read = 0;
+  #ended = false;
+  #ending: Promise<readonly ProcessIdentity[]> | undefined;
+
+  /** Starts it. Rejects with `spawn_failed` saying what could not be started, where, and what to do. */
+  static async start(options: HoldOptions): Promise<HeldChild> {
+    const { spec, mark } = options;
+    checkDirectory(spec);
+    const child = spawn(spec.file, [...spec.args], {
+      cwd: spec.cwd,
+      env: { ...spec.env, [MARK]: mark },
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: true,
+    });
+    // From here on an error has somewhere to go, whenever it comes.
+    child.on('error', () => undefined);
+    try {
+      await once(child, 'spawn');
+    } catch (error) {
+      throw failure(spec, error);
+    }
+    return new HeldChild(child, options);
+  }
+
+  private constructor(child: Spawned, options: HoldOptions) {
+    const pid = child.pid ?? 0;
+    this.#process = child;
+    this.#options = options;
+    // One that is gone already is still named by its pid: nothing else can have it before it is reaped.
+    this.identity = processIdentity(pid) ?? { pid, startTime: '' };
+    this.tree = new TreeRecord(this.identity, options.mark);
+    const { listener } = options;
+    this.stdin = new NumberedStdin(child.stdin, listener);
+    child.stdout.on('data', (bytes: Buffer) => {
+      this.#read += bytes.length;
+      listener.out(bytes);
+    });
+    child.stdout.on('error', () => undefined);
+    child.stderr.on('error', () => undefined);
+    child.stderr.on('data', (bytes: Buffer) => {
+      this.#stderr = (this.#stderr + bytes.toString()).slice(-STDERR_TAIL);
+      listener.stderr(bytes);
+    });
+    void this.#watch();
+  }
+
+  pause(): void {
+    this.#process.stdout.pause();
+  }
+
+  resume(): void {
+    this.#process.stdout.resume();
+  }
+
+  get paused(): boolean {
+    return this.#process.stdout.isPaused();
+  }
+
+  /** Ends the whole tree by the ladder. Idempotent; the outcome is told as `exit`. */
+  end(): void {
+    this.#ending ??= endTree(
+      {
+        goodbye: () => {
+          this.tree.look();
+          this.stdin.end(this.#options.spec.goodbye);
+        },
+        rootGone: () => this.#ended,
+        find: () => this.tree.find(),
+        living: () => this.tree.living(),
+      },
+      this.#options.ladder,
+    );
+  }
+
+  async #watch(): Promise<void> {
+    const { stdout } = this.#process;
+    const [code, signal] = await exitOf(this.#process);
+    this.#ended = true;
+    // What it leaves behind goes with it (P6): a background command of an agent that crashed is nobody's.
+    this.end();
+    // Its stdout is read to the end, however slowly the reader takes it; but a grandchild may hold the pipe for ever.
+    for (let quiet = 0; !stdout.closed && quiet < STDOUT_GRACE_MS; quiet += LOOK_MS) {
+      const before = this.#read;
+      await sleep(LOOK_MS);
+      if (this.paused || this.#read !== before) quiet = 0;
+    }
+    const stuck = (await this.#ending) ?? [];
+    stdout.destroy();
+    this.#process.stderr.destroy();
+    const exit: ChildExit = {
+      code: code ?? undefined,
+      signal: signal ?? undefined,
+      stderrTail: this.#stderr,
+      stuck,
+    };
+    this.#options.listener.exit(exit);
+  }
+}
+
+async function exitOf(child: Spawned): Promise<readonly [number | null, NodeJS.Signals | null]> {
+  if (child.exitCode !== null || child.signalCode !== null) return [child.exitCode, child.signalCode];
+  const { promise, resolve } = Promise.withResolvers<readonly [number | null, NodeJS.Signals | null]>();
+  child.once('exit', (code, signal) => {
+    resolve([code, signal]);
+  });
+  return promise;
+}
+
+/** A missing directory is reported by the system as if the program were missing: so it is looked at first. */
+function checkDirectory(spec: SpawnSpec): void {
+  let directory = false;
+  try {
+    directory = statSync(spec.cwd).isDirectory();
+  } catch {
+    directory = false;
+  }
+  if (!directory)
+    throw new PilotlightError(
+      'spawn_failed',
+      `${spec.file} was not started: its directory ${spec.cwd} does not exist`,
+      {
+        fix: 'Create the directory, or a session elsewhere.',
+      },
+    );
+}
+
+function failure(spec: SpawnSpec, error: unknown): PilotlightError {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const why = REASONS[code] ?? messageOf(error);
+  return new PilotlightError('spawn_failed', `${spec.file} could not be started in ${spec.cwd}: ${why}`, {
+    fix: 'Run `pilotlight doctor`.',
+    cause: error,
+  });
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file (or its interpreter is missing)',
+  EACCES: 'it is not executable',
+  ENOEXEC: 'it is not a program for this machine',
+  EAGAIN: 'the system has no room for another process',
+  ENOMEM: 'the system has no memory left',
+  EMFILE: 'too many files are open',
+};

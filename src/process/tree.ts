@@ -1,0 +1,121 @@
+/**
+ * Who belongs to a child: its descendants by parent, the members of its process group, and whoever carries our mark in its environment.
+ * Tool commands run in sessions of their own and are given to pid 1 when their parent dies: so descendants are remembered while they
+ * can be seen ({@link TreeRecord}), and the mark finds the rest (Linux).
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { isAlive, processIdentity, readStat, type Stat } from './identity.ts';
+import type { ProcessIdentity } from './ports.ts';
+
+export const MARK = 'PILOTLIGHT_RUNTIME';
+
+/** Every process that can be seen now, by pid. Empty where there is no /proc. */
+export function snapshot(): Map<number, Stat> {
+  const all = new Map<number, Stat>();
+  let entries: string[];
+  try {
+    entries = readdirSync('/proc');
+  } catch {
+    return all;
+  }
+  for (const entry of entries) {
+    const pid = Number(entry);
+    const stat = Number.isInteger(pid) ? readStat(pid) : undefined;
+    if (stat !== undefined && stat.state !== 'Z' && stat.state !== 'X') all.set(pid, stat);
+  }
+  return all;
+}
+
+/** The root and its descendants in this snapshot, and the members of the root's own process group. */
+export function descendants(all: ReadonlyMap<number, Stat>, roots: readonly number[]): ProcessIdentity[] {
+  const children = new Map<number, Stat[]>();
+  for (const stat of all.values()) {
+    const siblings = children.get(stat.ppid);
+    if (siblings === undefined) children.set(stat.ppid, [stat]);
+    else siblings.push(stat);
+  }
+  const found = new Map<number, ProcessIdentity>();
+  const queue = [...roots];
+  for (const stat of all.values()) if (roots.includes(stat.group)) queue.push(stat.pid);
+  for (let pid = queue.pop(); pid !== undefined; pid = queue.pop()) {
+    if (found.has(pid)) continue;
+    const stat = all.get(pid);
+    if (stat === undefined) continue;
+    found.set(pid, { pid, startTime: stat.startTime });
+    for (const child of children.get(pid) ?? []) queue.push(child.pid);
+  }
+  return [...found.values()];
+}
+
+export interface Marked extends ProcessIdentity {
+  /** `<home id>/<runtime id>`. */
+  readonly mark: string;
+}
+
+/** Live processes whose environment at their start carried this mark (`<home id>/<runtime id>`, or a prefix that ends in `/`). Not this process. */
+export function marked(value: string): Marked[] {
+  const found: Marked[] = [];
+  for (const pid of snapshot().keys()) {
+    const mark = pid === process.pid ? undefined : markOf(pid);
+    if (mark === undefined || (value.endsWith('/') ? !mark.startsWith(value) : mark !== value)) continue;
+    const identity = processIdentity(pid);
+    if (identity !== undefined) found.push({ ...identity, mark });
+  }
+  return found;
+}
+
+function markOf(pid: number): string | undefined {
+  try {
+    const variables = readFileSync(`/proc/${String(pid)}/environ`, 'latin1').split('\0');
+    return variables.find((variable) => variable.startsWith(`${MARK}=`))?.slice(MARK.length + 1);
+  } catch {
+    // Another user's, or gone.
+    return undefined;
+  }
+}
+
+/** What has ever been seen of one child's tree. */
+export class TreeRecord {
+  readonly #root: ProcessIdentity;
+  readonly #mark: string;
+  readonly #seen = new Map<string, ProcessIdentity>();
+
+  constructor(root: ProcessIdentity, mark: string) {
+    this.#root = root;
+    this.#mark = mark;
+    this.#add([root]);
+  }
+
+  /** Remembers who belongs to it in this snapshot: descendants of all that were seen and still live. */
+  look(all: ReadonlyMap<number, Stat> = snapshot()): void {
+    const roots = this.#living(all).map((identity) => identity.pid);
+    if (roots.length > 0) this.#add(descendants(all, roots));
+  }
+
+  /** Everything of it that lives now, the marked included: a pass over all processes. */
+  find(): ProcessIdentity[] {
+    this.look();
+    this.#add(marked(this.#mark));
+    return this.living();
+  }
+
+  /** What of it that was ever seen still lives. */
+  living(): ProcessIdentity[] {
+    return [...this.#seen.values()].filter(isAlive);
+  }
+
+  get root(): ProcessIdentity {
+    return this.#root;
+  }
+
+  #living(all: ReadonlyMap<number, Stat>): ProcessIdentity[] {
+    return [...this.#seen.values()].filter(
+      (identity) => all.get(identity.pid)?.startTime === identity.startTime,
+    );
+  }
+
+  #add(identities: readonly ProcessIdentity[]): void {
+    for (const identity of identities)
+      this.#seen.set(`${String(identity.pid)} ${identity.startTime}`, identity);
+  }
+}
