@@ -1,0 +1,98 @@
+/**
+ * Standard input and output of a fake agent: lines in, lines out, backpressure honoured, nothing lost before an exit.
+ * Knows nothing of protocols or faults.
+ */
+import { fstatSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
+
+/** Standard output. Writes to a pipe never block the process: a fake whose host does not read still hears signals and its host. */
+export class Out {
+  #stream = openStdout();
+  #muted = false;
+  #gone = false;
+  #waiting = [];
+
+  constructor() {
+    // A host that has closed the pipe: both real agents live on and end at the end of their stdin.
+    this.#stream.on('error', () => (this.#gone = true));
+    this.#stream.on('close', () => this.#goOn());
+    this.#stream.on('drain', () => this.#goOn());
+  }
+
+  get muted() {
+    return this.#muted;
+  }
+
+  /** Nothing more is printed. */
+  mute() {
+    this.#muted = true;
+  }
+
+  /** Resolves at once, or when the pipe has room again. */
+  async write(bytes) {
+    if (this.#muted || this.#gone || this.#stream.write(bytes)) return;
+    await new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #goOn() {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  line(text) {
+    return this.write(`${text}\n`);
+  }
+
+  json(value) {
+    return this.line(JSON.stringify(value));
+  }
+
+  /** Resolves when all that was written has left the process. */
+  async flush() {
+    if (this.#gone) return;
+    await new Promise((resolve) => this.#stream.write('', resolve));
+  }
+}
+
+/** `process.stdout` writes to pipes synchronously, which would make a full pipe freeze the whole process. */
+function openStdout() {
+  const kind = fstatSync(1);
+  if (!kind.isFIFO() && !kind.isSocket()) return process.stdout;
+  return new Socket({ fd: 1, readable: false, writable: true });
+}
+
+/** Calls `heard` with each line, `ended` at the end of stdin. The returned `stop` never reads again. */
+export function readLines(heard, ended) {
+  let parts = [];
+  let deaf = false;
+  process.stdin.on('data', (chunk) => {
+    let from = 0;
+    for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, from)) {
+      if (deaf) return;
+      parts.push(chunk.subarray(from, at));
+      from = at + 1;
+      const line = Buffer.concat(parts).toString();
+      parts = [];
+      heard(line);
+    }
+    if (from < chunk.length) parts.push(chunk.subarray(from));
+  });
+  process.stdin.on('end', () => deaf || ended());
+  process.stdin.on('error', () => deaf || ended());
+  return {
+    stop() {
+      deaf = true;
+      process.stdin.pause();
+    },
+  };
+}
+
+/** Synchronously: it must be out before an exit in the same tick. */
+export function complain(text) {
+  try {
+    writeSync(2, `${text}\n`);
+  } catch {
+    // Nobody listens.
+  }
+}
+
+export const never = () => new Promise(() => undefined);
