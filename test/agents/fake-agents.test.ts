@@ -1,7 +1,7 @@
 /** What the fake agents do when nothing is wrong: the real ones' order of lines, words, memory, interrupts, asks. */
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Agent, type Line, Place, type Talker } from './talker.ts';
@@ -281,9 +281,10 @@ describe.each(AGENTS)('%s: words', (agent) => {
   });
 
   test('hold waits for a file', async () => {
-    const talker = await greeted(agent);
-    const file = path.join(SCRATCH, `gate-${randomUUID()}`);
-    mkdirSync(SCRATCH, { recursive: true });
+    const here = place();
+    const talker = here.start(agent);
+    await talker.greet();
+    const file = path.join(here.root, 'gate');
     talker.prompt(`hold ${file}`);
     await talker.line((line) => JSON.stringify(line).includes('"on '));
     expect(talker.texts()).toEqual([]);
@@ -569,8 +570,6 @@ test('versions', () => {
   expect(version(here.fakes.claudePath, { FAKE_FAULT: 'old' })).toBe('2.1.197 (Claude Code)\n');
   expect(version(here.fakes.codexPath)).toBe('codex-cli 0.169.0\n');
 });
-
-const SCRATCH = path.resolve(import.meta.dirname, '../../.scratch');
 
 function withoutDeltas(brief: readonly string[]): string[] {
   return brief.filter(
