@@ -69,7 +69,7 @@ export class MemoryHost implements Host {
   get(session: string): SessionView {
     const found = this.#sessions.get(session);
     if (found === undefined) throw new PilotlightError('not_found', `There is no session ${session}`);
-    return { ...found, lastSeq: this.#of(session).at(-1)?.seq ?? 0 };
+    return { ...found, lastSeq: this.#of(session).at(-1)?.seq ?? this.#removed.get(session) ?? 0 };
   }
 
   list(filter: { state?: string; limit?: number; after?: string }): Page<SessionView> {

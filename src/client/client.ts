@@ -1,0 +1,153 @@
+/** A daemon, seen by a program: typed calls over HTTP. Runs wherever `fetch` does. */
+import {
+  PilotlightError,
+  type AgentView,
+  type CreateSession,
+  type SessionView,
+  type StatusView,
+  type UpdateSession,
+} from '../protocol/index.ts';
+import { ClientSession, type CommandOptions, type PageOptions } from './session.ts';
+import { EventStream, type StreamOptions } from './stream.ts';
+import { Agents, Health, Nothing, pageOf, Session, Status, type Page } from './views.ts';
+import { Wire, type Endpoint, type Fetch } from './wire.ts';
+
+export interface ClientBounds {
+  /** Default: the platform's. */
+  readonly fetch?: Fetch;
+  /** A plain request without an answer for so long is `timeout`. Default 30 s. */
+  readonly timeoutMs?: number;
+  /** How long a command is sent again, under its key, while no daemon answers or it says 503. Default 10 s. */
+  readonly retryMs?: number;
+  /** An event stream without a byte for so long is dropped and opened again. Default 45 s: three missed signs of life. */
+  readonly silenceMs?: number;
+}
+
+export interface ConnectOptions extends ClientBounds {
+  /** As in `daemon.json`, e.g. `http://127.0.0.1:7433`. */
+  readonly url: string;
+  readonly token: string;
+}
+
+/** Makes no connection yet: the first call does. Throws `bad_request` for what is no http(s) address. */
+export function connect(options: ConnectOptions): PilotlightClient {
+  const endpoint = { url: addressOf(options.url), token: options.token };
+  return new PilotlightClient(() => endpoint, options);
+}
+
+export function addressOf(text: string): string {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw new PilotlightError('bad_request', `${JSON.stringify(text)} is no http address`, {
+      fix: 'Use the url of daemon.json.',
+    });
+  return url.href.replace(/\/+$/, '');
+}
+
+/** Every call rejects with PilotlightError. Disposing it ends its streams and whatever is under way; the daemon goes on. */
+export class PilotlightClient implements AsyncDisposable {
+  readonly sessions: ClientSessions;
+  readonly #wire: Wire;
+  readonly #silenceMs: number;
+
+  constructor(locate: () => Endpoint | Promise<Endpoint>, bounds: ClientBounds = {}) {
+    const {
+      fetch = (input, init) => globalThis.fetch(input, init),
+      timeoutMs = 30_000,
+      retryMs = 10_000,
+    } = bounds;
+    this.#silenceMs = bounds.silenceMs ?? 45_000;
+    this.#wire = new Wire({ locate, fetch, timeoutMs, retryMs });
+    this.sessions = new ClientSessions(this.#wire, (id) => this.session(id));
+  }
+
+  health(options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {}): Promise<Health> {
+    return this.#wire.ask({ method: 'GET', path: '/v1/health', answer: Health, ...options });
+  }
+
+  status(): Promise<StatusView> {
+    return this.#wire.ask({ method: 'GET', path: '/v1/status', answer: Status });
+  }
+
+  async agents(): Promise<readonly AgentView[]> {
+    return (await this.#wire.ask({ method: 'GET', path: '/v1/agents', answer: Agents })).items;
+  }
+
+  /** A session by its id; asks nothing. */
+  session(id: string): ClientSession {
+    return new ClientSession(this.#wire, id, this.#silenceMs);
+  }
+
+  /** Events of all sessions. Positions are global cursors. */
+  allEvents(options: StreamOptions = {}): EventStream {
+    const source = { wire: this.#wire, path: '/v1/events', global: true, silenceMs: this.#silenceMs };
+    return new EventStream(source, options);
+  }
+
+  /** Stops the daemon and every agent. Without `now` running turns may finish, which may take half a minute. */
+  async stop(options: { readonly now?: boolean; readonly timeoutMs?: number } = {}): Promise<void> {
+    const { now = false, timeoutMs = 90_000 } = options;
+    await this.#wire.ask({
+      method: 'POST',
+      path: '/v1/daemon/stop',
+      body: { now },
+      answer: Nothing,
+      timeoutMs,
+    });
+  }
+
+  /** Lets retention work now. */
+  async gc(): Promise<void> {
+    await this.#wire.ask({ method: 'POST', path: '/v1/daemon/gc', answer: Nothing, timeoutMs: 120_000 });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#wire.close();
+    return Promise.resolve();
+  }
+}
+
+export class ClientSessions {
+  readonly #wire: Wire;
+  readonly #session: (id: string) => ClientSession;
+
+  constructor(wire: Wire, session: (id: string) => ClientSession) {
+    this.#wire = wire;
+    this.#session = session;
+  }
+
+  /** Resolves when the session is durable; its agent may still be starting. */
+  async create(request: CreateSession, options: CommandOptions = {}): Promise<ClientSession> {
+    const view = await this.#wire.ask({
+      method: 'POST',
+      path: '/v1/sessions',
+      body: request,
+      answer: Session,
+      ...options,
+    });
+    return this.#session(view.id);
+  }
+
+  /** The session as it is now; `session(id)` gives the one to talk to. */
+  get(id: string): Promise<SessionView> {
+    return this.#session(id).view();
+  }
+
+  list(options: PageOptions & { readonly state?: SessionView['state'] } = {}): Promise<Page<SessionView>> {
+    const { state, limit, after } = options;
+    return this.#wire.ask({
+      method: 'GET',
+      path: '/v1/sessions',
+      query: { state, limit, after },
+      answer: pageOf(Session),
+    });
+  }
+
+  update(id: string, changes: UpdateSession, options: CommandOptions = {}): Promise<SessionView> {
+    return this.#session(id).update(changes, options);
+  }
+
+  close(id: string, options: CommandOptions = {}): Promise<SessionView> {
+    return this.#session(id).close(options);
+  }
+}

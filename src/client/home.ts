@@ -1,0 +1,36 @@
+/** The daemon of a home, found by its files. Node only; the rest of the client is not. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { messageOf, PilotlightError } from '../protocol/index.ts';
+import { addressOf, PilotlightClient, type ClientBounds } from './client.ts';
+import type { Endpoint } from './wire.ts';
+
+const DaemonFile = z.object({ url: z.string() });
+
+export interface ConnectHomeOptions extends ClientBounds {
+  /** The directory, e.g. `~/.pilotlight` (not expanded here). */
+  readonly home: string;
+}
+
+/** `no_daemon` when the home has none. The files are read again before every attempt: a daemon may come back on another port. */
+export async function connectHome(options: ConnectHomeOptions): Promise<PilotlightClient> {
+  const locate = (): Promise<Endpoint> => endpointOf(options.home);
+  await locate();
+  return new PilotlightClient(locate, options);
+}
+
+async function endpointOf(home: string): Promise<Endpoint> {
+  const file = join(home, 'daemon.json');
+  try {
+    const { url } = DaemonFile.parse(JSON.parse(await readFile(file, 'utf8')));
+    const token = (await readFile(join(home, 'token'), 'utf8')).trim();
+    return { url: addressOf(url), token };
+  } catch (cause) {
+    throw new PilotlightError('no_daemon', `No daemon runs in ${home}: ${messageOf(cause)}`, {
+      fix: '`pilotlight start` starts one.',
+      detail: { home },
+      cause,
+    });
+  }
+}

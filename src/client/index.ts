@@ -1,0 +1,14 @@
+/** The typed client of a daemon. Browser-safe; `connectHome` for Node is in home.ts. */
+export {
+  connect,
+  PilotlightClient,
+  type ClientBounds,
+  type ClientSessions,
+  type ConnectOptions,
+} from './client.ts';
+export type { StreamGap, StreamItem, StreamReset } from './items.ts';
+export { ClientSession, type CommandOptions, type PageOptions, type SendOptions } from './session.ts';
+export { EventStream, type StreamOptions } from './stream.ts';
+export { ClientTurn } from './turn.ts';
+export type { Health, Page } from './views.ts';
+export type { Endpoint, Fetch } from './wire.ts';
