@@ -37,7 +37,7 @@ export interface RequestEntry {
   readonly by?: string;
   readonly replayed?: true;
   readonly code?: string;
-  /** What was thrown, of an `internal` error. */
+  /** What was thrown, of an `internal` error or by a stream under way. */
   readonly error?: string;
 }
 
@@ -159,15 +159,17 @@ function routesOf(options: ApiOptions): readonly Route[] {
     ...eventRoutes({
       pingMs: limits.pingMs,
       mostStreams: limits.streams,
-      report: (error) =>
+      report: ({ id, request }, error) => {
+        const path = new URL(request.url).pathname;
         options.log?.({
-          request: '',
-          method: 'GET',
-          path: 'events',
-          status: 500,
+          request: id,
+          method: request.method,
+          path,
+          status: 200,
           ms: 0,
           error: messageOf(error),
-        }),
+        });
+      },
     }),
   ];
 }

@@ -52,7 +52,7 @@ async function readBytes(request: Request, mostBytes: number): Promise<Uint8Arra
   const chunks: Uint8Array[] = [];
   let size = 0;
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch(brokenOff);
     if (done) break;
     size += value.length;
     if (size > mostBytes) {
@@ -63,6 +63,10 @@ async function readBytes(request: Request, mostBytes: number): Promise<Uint8Arra
   }
   const [only] = chunks;
   return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, size);
+}
+
+function brokenOff(cause: unknown): never {
+  throw new PilotlightError('bad_request', 'The body broke off', { cause });
 }
 
 function parseJson(bytes: Uint8Array): unknown {

@@ -9,7 +9,8 @@ import { eventStream } from './stream.ts';
 export interface EventPorts {
   readonly pingMs: number;
   readonly mostStreams: number;
-  readonly report: (error: unknown) => void;
+  /** A stream could not go on; the client comes back by itself. */
+  readonly report: (call: Call, error: unknown) => void;
 }
 
 const QUERY: readonly QueryDoc[] = [
@@ -40,7 +41,9 @@ export function eventRoutes(ports: EventPorts): readonly Route[] {
       pingMs: ports.pingMs,
       signals: [call.request.signal, call.closing],
       cut: call.cut,
-      onError: ports.report,
+      onError: (error) => {
+        ports.report(call, error);
+      },
       onEnd: () => {
         streams.open -= 1;
       },

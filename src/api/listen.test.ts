@@ -229,6 +229,39 @@ describe('streams', () => {
     await reader.cancel();
   });
 
+  test('the head does not wait for the journal', async () => {
+    const session = await newSession();
+    const left = Promise.withResolvers<void>();
+    host.follow = async function* silent(_session, _after, signal) {
+      yield [];
+      await once(signal, 'abort');
+      left.resolve();
+    };
+    const port = await tcp();
+    const answer = await raw(port, streamOf(port, session), (answer) => answer.includes('\r\n\r\n'));
+    expect(answer).toMatch(/^HTTP\/1\.1 200 [^]*x-accel-buffering: no/);
+    await left.promise;
+  });
+
+  test('a stream that fails is ended and told to the log', async () => {
+    const log: unknown[] = [];
+    api = createApi({
+      host: () => host,
+      tokens: { verify: () => ({ name: 'home' }) },
+      version: '1',
+      log: (entry) => log.push(entry),
+    });
+    const session = await newSession();
+    host.follow = async function* broken() {
+      yield [{ kind: 'live', through: 1 }];
+      throw new Error('the journal is closed');
+    };
+    const port = await tcp();
+    const answer = await raw(port, streamOf(port, session), (answer) => answer.endsWith('0\r\n\r\n'));
+    expect(answer).toContain('stream.ready');
+    expect(log).toMatchObject([{ method: 'GET', error: 'the journal is closed' }]);
+  });
+
   test('a client that is gone is followed for no more', async () => {
     const port = await tcp();
     const session = await newSession();

@@ -8,9 +8,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MemoryHost } from '../../test/support/memory-host.ts';
 import { createApi, type ApiOptions, type Listening } from '../api/index.ts';
 import type { SessionEvent } from '../protocol/index.ts';
-import { connectHome } from './home.ts';
 import {
   connect,
+  connectHome,
   type ClientBounds,
   type ClientSession,
   type PilotlightClient,
@@ -400,12 +400,12 @@ describe('events', () => {
       return globalThis.fetch(input, init);
     };
     const session = await newSession();
-    const events = client({ silenceMs: 40, fetch }).session(session.id).events();
+    const events = client({ silenceMs: 250, fetch }).session(session.id).events();
     const seen: number[] = [];
     for await (const item of events) {
       if ('seq' in item) seen.push(item.seq);
       if (seen.length === 4) break;
-      await new Promise((resolve) => setTimeout(resolve, 60));
+      await new Promise((resolve) => setTimeout(resolve, 320));
       host.append(session.id, 'notice', { level: 'info', code: 'x', message: 'y' });
     }
     expect([seen, connections]).toEqual([[1, 2, 3, 4], 1]);

@@ -1,6 +1,4 @@
-/** The daemon of a home, found by its files. Node only; the rest of the client is not. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+/** The daemon of a home, found by its files. Works under Node only, but loads anywhere: Node's parts are imported when it is called. */
 import { z } from 'zod';
 import { messageOf, PilotlightError } from '../protocol/index.ts';
 import { addressOf, PilotlightClient, type ClientBounds } from './client.ts';
@@ -21,10 +19,10 @@ export async function connectHome(options: ConnectHomeOptions): Promise<Pilotlig
 }
 
 async function endpointOf(home: string): Promise<Endpoint> {
-  const file = join(home, 'daemon.json');
   try {
-    const { url } = DaemonFile.parse(JSON.parse(await readFile(file, 'utf8')));
-    const token = (await readFile(join(home, 'token'), 'utf8')).trim();
+    const { readFile } = await import('node:fs/promises');
+    const { url } = DaemonFile.parse(JSON.parse(await readFile(`${home}/daemon.json`, 'utf8')));
+    const token = (await readFile(`${home}/token`, 'utf8')).trim();
     return { url: addressOf(url), token };
   } catch (cause) {
     throw new PilotlightError('no_daemon', `No daemon runs in ${home}: ${messageOf(cause)}`, {

@@ -1,4 +1,4 @@
-/** The typed client of a daemon. Browser-safe; `connectHome` for Node is in home.ts. */
+/** The typed client of a daemon. Loads in a browser too; there `connect` works and `connectHome` does not. */
 export {
   connect,
   PilotlightClient,
@@ -6,6 +6,7 @@ export {
   type ClientSessions,
   type ConnectOptions,
 } from './client.ts';
+export { connectHome, type ConnectHomeOptions } from './home.ts';
 export type { StreamGap, StreamItem, StreamReset } from './items.ts';
 export { ClientSession, type CommandOptions, type PageOptions, type SendOptions } from './session.ts';
 export { EventStream, type StreamOptions } from './stream.ts';
