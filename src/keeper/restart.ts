@@ -1,0 +1,64 @@
+/** Starts a daemon that vanished again: same home, same port; 5 times in 10 minutes. Not one that left on purpose. */
+import { spawn } from 'node:child_process';
+import { openSync, closeSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RestartCommand } from './frames.ts';
+
+const TIMES = 5;
+const WITHIN_MS = 10 * 60_000;
+
+export class DaemonStarter {
+  readonly #home: string;
+  readonly #log: (message: string) => void;
+  #command: RestartCommand | undefined;
+  #starts: number[] = [];
+
+  constructor(home: string, log: (message: string) => void) {
+    this.#home = home;
+    this.#log = log;
+  }
+
+  /** How to start it; undefined when it leaves on purpose. */
+  use(command: RestartCommand | undefined): void {
+    this.#command = command;
+  }
+
+  daemonLeft(): void {
+    const command = this.#command;
+    if (command === undefined) return;
+    const now = performance.now();
+    this.#starts = this.#starts.filter((at) => now - at < WITHIN_MS);
+    if (this.#starts.length >= TIMES) {
+      this.#log('the daemon vanished too often: it is not started again');
+      return;
+    }
+    this.#starts.push(now);
+    this.#log('the daemon vanished: starting it again');
+    this.#start(command);
+  }
+
+  #start(command: RestartCommand): void {
+    let log: number | 'ignore' = 'ignore';
+    try {
+      log = openSync(join(this.#home, 'logs', 'daemon.err'), 'a', 0o600);
+    } catch {
+      // A log that cannot be written is no reason to leave agents without a daemon.
+    }
+    try {
+      const daemon = spawn(command.file, [...command.args], {
+        cwd: command.cwd,
+        env: { ...command.env },
+        detached: true,
+        stdio: ['ignore', log, log],
+      });
+      daemon.on('error', (error) => {
+        this.#log(`the daemon could not be started: ${error.message}`);
+      });
+      daemon.unref();
+    } catch (error) {
+      this.#log(`the daemon could not be started: ${error instanceof Error ? error.message : String(error)}`);
+    } finally {
+      if (log !== 'ignore') closeSync(log);
+    }
+  }
+}
