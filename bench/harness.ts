@@ -128,7 +128,7 @@ export class BenchDaemon {
 
   async stop(): Promise<void> {
     const exited = once(this.child, 'exit');
-    await this.request('POST', '/v1/stop', { now: true });
+    await this.request('POST', '/v1/daemon/stop', { now: true });
     await exited;
   }
 }

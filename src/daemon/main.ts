@@ -102,13 +102,7 @@ function readArguments(argv: readonly string[]): Arguments {
   };
 }
 
-function parse(argv: readonly string[]): {
-  readonly values: Partial<Record<string, string | boolean>> & {
-    home?: string;
-    port?: string;
-    host?: string;
-  };
-} {
+function parse(argv: readonly string[]) {
   try {
     return parseArgs({
       args: [...argv],

@@ -60,7 +60,10 @@ export async function connectKeeper(options: ConnectOptions): Promise<KeptHost> 
       await host.stop();
     } catch (error) {
       last = error;
-      // It lives and does not answer: after its identity was checked it is ended, and what it held is reaped.
+      const silent = error instanceof PilotlightError && error.code === 'timeout';
+      // One that closes the door has another daemon, a newer one: it is not ours to end.
+      if (!silent && isAlive(found.identity)) break;
+      // One that lives and does not answer is ended, after its identity was checked, and what it held is reaped.
       await endProcess(found.identity);
     }
     await clear(options);
@@ -175,7 +178,13 @@ async function greet(found: Found, options: ConnectOptions): Promise<KeptHost> {
   send(socket, { t: 'hello', v: PROTOCOL, secret: found.secret, generation, ...restart });
   try {
     const welcome = await within(welcomed.promise, options.helloMs ?? HELLO_MS, () => noAnswer(found));
-    host = new KeptHost({ socket, welcome, homeId, home: options.home, reap: () => reapLost(options) });
+    host = new KeptHost({
+      socket,
+      welcome,
+      homeId,
+      home: options.home,
+      reap: () => reapLost(found, options),
+    });
     return host;
   } catch (error) {
     socket.destroy();
@@ -184,9 +193,11 @@ async function greet(found: Found, options: ConnectOptions): Promise<KeptHost> {
 }
 
 function noAnswer(found: Found): PilotlightError {
-  return new PilotlightError('keeper_lost', `The keeper ${String(found.identity.pid)} does not answer`);
+  return new PilotlightError('timeout', `The keeper ${String(found.identity.pid)} does not answer`);
 }
 
-async function reapLost(options: ConnectOptions): Promise<void> {
+/** Only of a keeper that is gone: one that lives has turned to a newer daemon, whose children these are now. */
+async function reapLost(found: Found, options: ConnectOptions): Promise<void> {
+  if (isAlive(found.identity)) return;
   await reapDead({ recordDir: join(options.home, 'processes'), homeId: options.homeId, keepIds: [] });
 }

@@ -277,7 +277,7 @@ export class TestDaemon {
   /** Stops everything. */
   async stop(now = true): Promise<void> {
     const { identity } = this;
-    await this.request('POST', '/v1/stop', { now });
+    await this.request('POST', '/v1/daemon/stop', { now });
     await gone(identity);
   }
 }
