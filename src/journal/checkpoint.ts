@@ -1,0 +1,75 @@
+/**
+ * When the write-ahead log is carried over into the database: when nobody writes, or when it has grown too long to wait for that.
+ * Small ones often keep each of them short.
+ */
+import { after } from '../async/after.ts';
+import type { Store } from './store.ts';
+
+/** So long without a commit counts as idle. */
+const IDLE_MS = 50;
+/** Idle for so long, the file is cut to nothing. */
+const QUIET_MS = 5000;
+const WORTH_BYTES = 1024 * 1024;
+const MOST_BYTES = 64 * 1024 * 1024;
+
+export class Checkpoints implements Disposable {
+  readonly #store: Store;
+  readonly #onError: (error: unknown) => void;
+  #wroteAt = 0;
+  #timer: Disposable | undefined;
+  #closed = false;
+
+  constructor(store: Store, onError: (error: unknown) => void) {
+    this.#store = store;
+    this.#onError = onError;
+  }
+
+  /** Called after every transaction. */
+  wrote(): void {
+    if (this.#closed) return;
+    this.#wroteAt = performance.now();
+    if (this.#store.pendingBytes > MOST_BYTES) this.#run('checkpoint');
+    this.#arm(IDLE_MS);
+  }
+
+  /** Carries everything over and cuts the file. Throws what SQLite throws. */
+  last(): void {
+    this.#store.statements.truncate.get();
+  }
+
+  [Symbol.dispose](): void {
+    this.#closed = true;
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = undefined;
+  }
+
+  #arm(ms: number): void {
+    this.#timer ??= after(ms, () => {
+      this.#timer = undefined;
+      this.#look();
+    });
+  }
+
+  #look(): void {
+    const idleMs = performance.now() - this.#wroteAt;
+    if (idleMs < IDLE_MS) {
+      this.#arm(IDLE_MS);
+      return;
+    }
+    if (idleMs >= QUIET_MS) {
+      this.#run('truncate');
+      return;
+    }
+    if (this.#store.pendingBytes >= WORTH_BYTES) this.#run('checkpoint');
+    this.#arm(QUIET_MS);
+  }
+
+  /** A failure (no room for the database to grow) loses nothing: the log still has it, and the next write tries again. */
+  #run(how: 'checkpoint' | 'truncate'): void {
+    try {
+      this.#store.statements[how].get();
+    } catch (error) {
+      this.#onError(error);
+    }
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * Where the log ends: of the home by global cursor, of every session by seq. In memory for what was touched, from its row otherwise.
+ * Moves only with a commit that is through.
+ */
+import { integer, text } from './rows.ts';
+import type { Statements } from './statements.ts';
+
+export interface SessionEnd {
+  /** The session's number in the events table. */
+  readonly key: number;
+  readonly lastSeq: number;
+}
+
+/** More sessions than this are read again from their rows. */
+const MOST_REMEMBERED = 10_000;
+
+export class Ends {
+  readonly #statements: Statements;
+  readonly #sessions = new Map<string, SessionEnd>();
+  /** The cursor of the last event ever written: a removed one is not given again. */
+  cursor: number;
+  /** Events that are kept. */
+  events: number;
+
+  constructor(statements: Statements) {
+    this.#statements = statements;
+    const last = statements.lastCursor.get();
+    this.cursor = last === undefined ? 0 : integer(last, 'cursor');
+    const count = statements.eventCount.get();
+    this.events = count === undefined ? 0 : Number(text(count, 'value'));
+  }
+
+  of(session: string): SessionEnd | undefined {
+    const known = this.#sessions.get(session);
+    if (known !== undefined) return known;
+    const row = this.#statements.sessionEnd.get(session);
+    if (row === undefined) return undefined;
+    const end = { key: integer(row, 'key'), lastSeq: integer(row, 'last_seq') };
+    this.set(session, end);
+    return end;
+  }
+
+  set(session: string, end: SessionEnd): void {
+    if (this.#sessions.size >= MOST_REMEMBERED) this.#sessions.clear();
+    this.#sessions.set(session, end);
+  }
+}
