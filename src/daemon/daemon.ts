@@ -8,7 +8,7 @@ import { createApi, type Listening } from '../api/index.ts';
 import type { SessionHost } from '../host/index.ts';
 import { openJournal, type OpenJournal } from '../journal/index.ts';
 import { processIdentity, socketPath, treeMemory } from '../process/index.ts';
-import { messageOf, PilotlightError, VERSION, type StatusView } from '../protocol/index.ts';
+import { messageOf, VERSION, type StatusView } from '../protocol/index.ts';
 import { assembleHost } from './assemble.ts';
 import type { Config } from './config.ts';
 import { writeJson, type Home } from './home.ts';

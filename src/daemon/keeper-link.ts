@@ -74,26 +74,26 @@ export class KeeperLink implements ChildHost {
     kept.onLost((reason) => {
       if (this.#leaving) return;
       this.#options.log.warn({ reason }, 'the keeper is gone; starting another');
-      const connecting = open(this.#options, this.#port);
-      this.#connecting = connecting;
-      connecting.then(
-        (next) => {
-          this.#kept = next;
-          this.#connecting = undefined;
-          this.#watch(next);
-        },
-        (error: unknown) => {
-          this.#options.log.error({ err: error }, 'no keeper could be started');
-          this.#connecting = Promise.reject(
-            new PilotlightError('keeper_lost', 'The keeper is gone and no other could be started', {
-              fix: 'Run `pilotlight restart`; the log says more (`pilotlight logs`).',
-              cause: error,
-            }),
-          );
-          this.#connecting.catch(() => undefined);
-        },
-      );
+      this.#connecting = this.#again();
+      this.#connecting.catch(() => undefined);
     });
+  }
+
+  /** Another keeper; what is spawned meanwhile waits for it. */
+  async #again(): Promise<KeptHost> {
+    try {
+      const next = await open(this.#options, this.#port);
+      this.#kept = next;
+      this.#connecting = undefined;
+      this.#watch(next);
+      return next;
+    } catch (error) {
+      this.#options.log.error({ err: error }, 'no keeper could be started');
+      throw new PilotlightError('keeper_lost', 'The keeper is gone and no other could be started', {
+        fix: 'Run `pilotlight restart`; the log says more (`pilotlight logs`).',
+        cause: error,
+      });
+    }
   }
 }
 

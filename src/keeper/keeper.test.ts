@@ -188,7 +188,8 @@ test('a line longer than the window goes on when the reader says received', asyn
   child.received(heard.bytes);
   if (heard.bytes < length + 1) await whole;
   child.acknowledge(length + 1);
-  await heard.exited.promise;
+  expect(await heard.exited.promise).toMatchObject({ code: 0 });
+  expect(heard.bytes).toBe(length + 1);
 });
 
 test('output, writes and exit go on for the next daemon at the exact byte', async () => {
