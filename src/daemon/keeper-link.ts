@@ -119,7 +119,7 @@ function restartCommand(
   readonly cwd: string;
   readonly env: Record<string, string>;
 } {
-  const args = [...withoutPort(options.command.args), '--port', String(port), '--wait'];
+  const args = [...withoutPort(options.command.args), '--port', String(port)];
   const env = Object.fromEntries(
     Object.entries(options.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
   );

@@ -58,7 +58,8 @@ const FAULTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'unknown-types': 'completed',
     woke: 'completed',
     'result-then-hang': 'completed',
-    'huge-no-newline:3': 'completed',
+    'huge-line:3': 'completed',
+    'huge-no-newline:3': 'inactivity_timeout',
   },
   codex: {
     'die@4': 'runtime_exited',
@@ -71,7 +72,8 @@ const FAULTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     garbage: 'completed',
     'invalid-utf8': 'completed',
     'unknown-types': 'completed',
-    'huge-no-newline:3': 'completed',
+    'huge-line:3': 'completed',
+    'huge-no-newline:3': 'inactivity_timeout',
   },
 };
 

@@ -22,8 +22,8 @@ export function isAlive(identity: Identity): boolean {
 }
 
 /** Every live process whose environment names this text (a home's path, a mark). Not this one. */
-export function marked(text: string): Identity[] {
-  const found: Identity[] = [];
+export function marked(text: string): (Identity & { readonly command: string })[] {
+  const found: (Identity & { readonly command: string })[] = [];
   for (const entry of readdirSync('/proc')) {
     const pid = Number(entry);
     if (!Number.isInteger(pid) || pid === process.pid) continue;
@@ -31,7 +31,8 @@ export function marked(text: string): Identity[] {
       const about =
         readFileSync(`/proc/${entry}/environ`, 'utf8') + readFileSync(`/proc/${entry}/cmdline`, 'utf8');
       const identity = about.includes(text) ? identityOf(pid) : undefined;
-      if (identity !== undefined) found.push(identity);
+      const command = readFileSync(`/proc/${entry}/cmdline`, 'utf8').replaceAll('\0', ' ');
+      if (identity !== undefined) found.push({ ...identity, command });
     } catch {
       // Gone meanwhile, or another user's.
     }
