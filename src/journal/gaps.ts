@@ -20,8 +20,8 @@ export function rangesOf(events: readonly { readonly seq: number; readonly curso
   return ranges;
 }
 
-/** Writes a range of which nothing is left, as one with what is gone inside it and beside it. */
-export function addGap(statements: Statements, sid: number, range: Range): void {
+/** Writes a range of which nothing is left, as one with what is gone inside it and beside it. Answers the seq at which that ends. */
+export function addGap(statements: Statements, sid: number, range: Range): number {
   const left = statements.gapEndingAt.get(sid, range.from - 1);
   const right = statements.gapStartingAt.get(sid, range.to + 1);
   const from = left === undefined ? range.from : integer(left, 'from_seq');
@@ -29,4 +29,5 @@ export function addGap(statements: Statements, sid: number, range: Range): void 
   const toCursor = right === undefined ? range.toCursor : integer(right, 'to_cursor');
   statements.dropGaps.run(sid, from, to);
   statements.putGap.run(sid, from, to, toCursor, 'retention');
+  return to;
 }

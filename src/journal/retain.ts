@@ -118,9 +118,11 @@ export class Retention {
       const last = rows.at(-1);
       const done = rows.length < PIECE || last?.seq === lastSeq;
       await this.#remove(rows, () => {
-        if (last !== undefined)
-          addGap(statements, sid, { from: through + 1, to: last.seq, toCursor: last.cursor });
-        statements.prunedThrough.run(done ? lastSeq : last!.seq, sid);
+        const gone =
+          last === undefined
+            ? lastSeq
+            : addGap(statements, sid, { from: through + 1, to: last.seq, toCursor: last.cursor });
+        statements.prunedThrough.run(done ? lastSeq : gone, sid);
       });
       if (done) this.#counts.sessions += 1;
     }
