@@ -22,11 +22,13 @@ export function rangesOf(events: readonly { readonly seq: number; readonly curso
 
 /** Writes a range of which nothing is left, as one with what is gone inside it and beside it. Answers the seq at which that ends. */
 export function addGap(statements: Statements, sid: number, range: Range): number {
-  const left = statements.gapEndingAt.get(sid, range.from - 1);
-  const right = statements.gapStartingAt.get(sid, range.to + 1);
-  const from = left === undefined ? range.from : integer(left, 'from_seq');
-  const to = right === undefined ? range.to : integer(right, 'to_seq');
-  const toCursor = right === undefined ? range.toCursor : integer(right, 'to_cursor');
+  const left = statements.gapFromBefore.get(sid, range.from);
+  const right = statements.gapFromBefore.get(sid, range.to + 1);
+  const joinsLeft = left !== undefined && integer(left, 'to_seq') >= range.from - 1;
+  const joinsRight = right !== undefined && integer(right, 'to_seq') > range.to;
+  const from = joinsLeft ? integer(left, 'from_seq') : range.from;
+  const to = joinsRight ? integer(right, 'to_seq') : range.to;
+  const toCursor = joinsRight ? integer(right, 'to_cursor') : range.toCursor;
   statements.dropGaps.run(sid, from, to);
   statements.putGap.run(sid, from, to, toCursor, 'retention');
   return to;

@@ -86,7 +86,7 @@ export class SqliteJournal implements Journal, AsyncDisposable {
       maxMb: options.maxMb,
       signal: this.#ending.signal,
       wrote: () => {
-        this.#checkpoints.wrote();
+        this.#checkpoints.wrotePiece();
       },
     });
     this.#ticker = every(RETAIN_EVERY_MS, () => {

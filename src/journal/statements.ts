@@ -59,8 +59,8 @@ const SQL = {
   window:
     'SELECT cursor, seq, turn, type FROM events WHERE sid = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?',
   dropEvent: 'DELETE FROM events WHERE cursor = ?',
-  gapEndingAt: 'SELECT from_seq, to_cursor FROM pruned WHERE sid = ? AND to_seq = ?',
-  gapStartingAt: 'SELECT to_seq, to_cursor FROM pruned WHERE sid = ? AND from_seq = ?',
+  gapFromBefore:
+    'SELECT from_seq, to_seq, to_cursor FROM pruned WHERE sid = ? AND from_seq <= ? ORDER BY from_seq DESC LIMIT 1',
   dropGaps: 'DELETE FROM pruned WHERE sid = ? AND from_seq BETWEEN ? AND ?',
   putGap: 'INSERT INTO pruned (sid, from_seq, to_seq, to_cursor, reason) VALUES (?, ?, ?, ?, ?)',
   oldSessions: `SELECT key, id, last_seq, pruned_through FROM sessions WHERE last_seq > pruned_through AND last_activity_at < ?
