@@ -1,0 +1,20 @@
+/** Claude Code as a runtime: `claude -p` with stream-json both ways, one process for one conversation. */
+import type { Dialect } from '../dialect.ts';
+import { accept } from './accept.ts';
+import { greet } from './channel.ts';
+import { planClaude } from './plan.ts';
+import { render } from './render.ts';
+import { revive, type ClaudeState } from './state.ts';
+import { translate } from './translate.ts';
+
+export type { ClaudeState } from './state.ts';
+
+export const claude: Dialect<ClaudeState> = {
+  agent: 'claude',
+  plan: planClaude,
+  greet,
+  translate,
+  accept,
+  render,
+  revive,
+};

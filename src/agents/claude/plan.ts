@@ -1,0 +1,80 @@
+/**
+ * How `claude` is started: argv, environment, goodbye.
+ * Owns which settings are flags. Knows nothing of processes; what a person wrote goes by protocol, never into argv.
+ */
+import { PilotlightError, type SessionMode } from '../../protocol/index.ts';
+import type { AgentBinary, AgentSettings, StartPlan } from '../dialect.ts';
+
+export function planClaude(binary: AgentBinary, settings: AgentSettings): StartPlan {
+  const [unknown] = Object.keys(settings.agentOptions);
+  if (unknown !== undefined)
+    throw new PilotlightError('bad_request', `agentOptions.${unknown} is not known to Claude`, {
+      fix: 'Claude takes no agentOptions.',
+    });
+  return {
+    file: binary.path,
+    args: [...SPEAK, ...conversation(settings), ...model(settings.model), ...MODES[settings.mode]],
+    env: environment(settings),
+    goodbye: GOODBYE,
+  };
+}
+
+/** `--verbose` is required with stream-json output; without a permission tool on stdio whatever would ask is denied at once. */
+const SPEAK: readonly string[] = [
+  '-p',
+  '--output-format',
+  'stream-json',
+  '--input-format',
+  'stream-json',
+  '--replay-user-messages',
+  '--include-partial-messages',
+  '--verbose',
+  '--permission-prompt-tool',
+  'stdio',
+];
+
+/** `--session-id` works once for an id, even after exit: whoever continues must resume. */
+function conversation({ resume, freshId }: AgentSettings): string[] {
+  if (resume === undefined) return ['--session-id', argument('The session id', freshId)];
+  return ['--resume', argument('The conversation to resume', resume)];
+}
+
+function model(name: string | undefined): string[] {
+  return name === undefined ? [] : ['--model', argument('The model', name)];
+}
+
+/** Resuming keeps the model but not the mode, so the mode is always said. */
+const MODES: Readonly<Record<SessionMode, readonly string[]>> = {
+  default: ['--permission-mode', 'default'],
+  acceptEdits: ['--permission-mode', 'acceptEdits'],
+  plan: ['--permission-mode', 'plan'],
+  readOnly: ['--permission-mode', 'plan'],
+  bypass: ['--dangerously-skip-permissions'],
+};
+
+/** A leading dash would be another flag. */
+function argument(what: string, value: string): string {
+  if (value !== '' && !value.startsWith('-') && !value.includes('\0')) return value;
+  throw new PilotlightError('bad_request', `${what} may neither be empty nor begin with a dash`);
+}
+
+/** A Claude inside a Claude would take itself for part of the outer one. As root it bypasses permissions only where it is told that it is in a sandbox. */
+function environment({ env, mode }: AgentSettings): Record<string, string> {
+  const own = Object.entries(env).filter(([name]) => !INHERITED.test(name));
+  return {
+    ...Object.fromEntries(own),
+    ...(mode === 'bypass' && process.getuid?.() === 0 ? { IS_SANDBOX: '1' } : {}),
+    CLAUDE_CODE_DISABLE_PLUGIN_CACHE: '1',
+    DISABLE_AUTOUPDATER: '1',
+  };
+}
+
+const INHERITED = /^(?:CLAUDECODE|CLAUDE_CODE_(?:SSE_PORT|ENTRYPOINT))$/;
+
+/** EOF alone lets a turn finish, and never ends a Claude with a background task; `end_session` ends both (exit 0 in 138 ms). */
+const GOODBYE = ['interrupt', 'end_session']
+  .map((subtype) =>
+    JSON.stringify({ type: 'control_request', request_id: `goodbye-${subtype}`, request: { subtype } }),
+  )
+  .map((line) => `${line}\n`)
+  .join('');

@@ -1,0 +1,71 @@
+/**
+ * The life of a turn: written, taken in, at work, ended.
+ * Owns which line is the receipt of which prompt, and when Claude works unasked. Knows nothing of contents. Pure.
+ */
+import { uuidOf } from '../../protocol/index.ts';
+import type { AgentCosts, TurnOutcome } from '../../session/ports.ts';
+import { voidBlocks } from './blocks.ts';
+import { namedIn, stringOf, type Line } from './messages.ts';
+import { change, isWorking, type ClaudeState, type Work } from './state.ts';
+
+/** Looks for the receipt of a prompt that has none yet; on most lines there is nothing to look for. */
+export function lookForReceipt(work: Work, line: Line): void {
+  const { turns, names } = work.state;
+  if (turns.every((turn) => turn.received) && (names || turns.length === 0)) return;
+  const command = line['type'] === 'command_lifecycle' ? stringOf(line['command_uuid']) : undefined;
+  const answered = command === undefined ? namedIn(line) : [command];
+  if (!names && answered.length > 0) change(work, { names: true });
+  const echoed = line['type'] === 'user' ? stringOf(line['uuid']) : undefined;
+  const uuids = echoed === undefined ? answered : [...answered, echoed];
+  for (const { turn, received } of turns)
+    if (!received && uuids.includes(uuidOf(turn))) markReceived(work, turn);
+  const oldest = work.state.turns[0];
+  if (oldest?.received === false && !work.state.names && opensTurn(line)) markReceived(work, oldest.turn);
+}
+
+/** In a version that names no message: the first of these behind the write. A result or lifecycle of the turn before is neither. */
+function opensTurn(line: Line): boolean {
+  return line['type'] === 'user' || (line['type'] === 'system' && line['subtype'] === 'init');
+}
+
+function markReceived(work: Work, turn: string): void {
+  change(work, {
+    turns: work.state.turns.map((open) => (open.turn === turn ? { ...open, received: true } : open)),
+  });
+  work.signals.push({ kind: 'receipt', turn });
+}
+
+/** Claude puts something out. With nothing asked it has woken by itself: a background task ended. */
+export function atWork(work: Work): void {
+  if (isWorking(work.state)) return;
+  change(work, { ...NEW_TURN, woken: true });
+  work.signals.push({ kind: 'woke' });
+}
+
+/** What is remembered of the open turn only. */
+export const NEW_TURN: Pick<ClaudeState, 'stopping' | 'said' | 'error' | 'tools' | 'denied'> = {
+  stopping: false,
+  said: false,
+  error: null,
+  tools: [],
+  denied: [],
+};
+
+export interface Ended {
+  /** Our turn; undefined for one that nobody asked for. */
+  readonly turn: string | undefined;
+  /** Prompts that were taken into the same turn: they get no ending of their own. */
+  readonly with?: readonly string[];
+  readonly outcome: TurnOutcome;
+  readonly costs: AgentCosts;
+}
+
+/** Ends a turn: what is still open in it will not be completed (the session closes its tools). */
+export function endTurn(work: Work, ended: Ended): void {
+  const { turn, outcome, costs } = ended;
+  voidBlocks(work, outcome.kind === 'completed' ? 'unfinished' : outcome.kind);
+  const settled = [...(ended.with ?? []), ...(turn === undefined ? [] : [turn])];
+  const turns = work.state.turns.filter((open) => !settled.includes(open.turn));
+  change(work, { ...NEW_TURN, turns, woken: false });
+  work.signals.push({ kind: 'ended', ...(turn === undefined ? {} : { turn }), outcome, costs });
+}
