@@ -42,7 +42,12 @@ export async function createHost(options: HostOptions = {}): Promise<LocalHost> 
   const home = options.home === undefined ? undefined : openHome(options.home);
   const config = configOf(options, home);
   const report = options.onError ?? ((): void => undefined);
-  const journal = await openJournal({ path: home?.journal, ...config.journal, lockTimeoutMs: 300 });
+  const journal = await openJournal({
+    path: home?.journal,
+    ...config.journal,
+    lockTimeoutMs: 300,
+    onError: report,
+  });
   const records = home?.processes;
   if (records !== undefined) await reapDead({ recordDir: records, homeId: journal.homeId, keepIds: [] });
   const children = createDirectHost({

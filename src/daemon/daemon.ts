@@ -51,6 +51,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     keepDays: config.journal.keepDays,
     maxMb: config.journal.maxMb,
     lockTimeoutMs: options.lockTimeoutMs,
+    onError: report,
   });
   const undo: (() => unknown)[] = [() => journal.close()];
   try {

@@ -24,7 +24,10 @@ interface Arguments {
 }
 
 /** Runs a daemon in this process until it has left. Resolves with the exit code. */
-export async function runDaemon(argv: readonly string[]): Promise<number> {
+export async function runDaemon(
+  argv: readonly string[],
+  hooks: { readonly onUp?: (daemon: Daemon) => void } = {},
+): Promise<number> {
   try {
     const given = readArguments(argv);
     if (given.check) return say({ ok: true, version: VERSION });
@@ -41,6 +44,7 @@ export async function runDaemon(argv: readonly string[]): Promise<number> {
       version: VERSION,
       generation: daemon.generation,
     });
+    hooks.onUp?.(daemon);
     onSignals(daemon);
     await daemon.left;
     return 0;

@@ -40,8 +40,8 @@ export type ToolKind = z.infer<typeof ToolKind>;
 
 /** One block of a message of a person: text, or a base64 image. */
 export const ContentBlock = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('text'), text: z.string() }),
-  z.object({
+  z.strictObject({ type: z.literal('text'), text: z.string() }),
+  z.strictObject({
     type: z.literal('image'),
     mediaType: z.enum(['image/png', 'image/jpeg', 'image/gif', 'image/webp']),
     data: z.string(),

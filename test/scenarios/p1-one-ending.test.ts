@@ -57,7 +57,6 @@ const FAULTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'invalid-utf8': 'completed',
     'unknown-types': 'completed',
     woke: 'completed',
-    'result-then-hang': 'completed',
     'huge-line:3': 'completed',
     'huge-no-newline:3': 'inactivity_timeout',
   },
@@ -105,6 +104,17 @@ test('an agent that ends at its start fails the turn with its stderr, and nothin
   const session = await daemon.session('claude', { env: { FAKE_FAULT: 'exit-at-start:7' } });
   const ending = await daemon.turn(session, 'say x');
   expect(ending.data).toMatchObject({ code: 'spawn_failed', effects: 'none' });
+  checkJournal(await daemon.events(session));
+});
+
+test('an agent that hangs behind its result: the next message fails as not taken in, and the one after it is answered', async () => {
+  const session = await daemon.session('claude');
+  expect((await daemon.turn(session, 'result-then-hang\nsay done')).type).toBe('turn.completed');
+  expect((await daemon.turn(session, 'say into the void')).data).toMatchObject({
+    code: 'echo_timeout',
+    effects: 'possible',
+  });
+  expect((await daemon.turn(session, 'say back again')).data['text']).toContain('back again');
   checkJournal(await daemon.events(session));
 });
 

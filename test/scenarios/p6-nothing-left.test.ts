@@ -33,9 +33,9 @@ test('stop leaves nothing: no agent, no background process, no keeper, no daemon
     await daemon.turn(session, 'child');
     await daemon.send(session, 'tool-hang');
   }
-  expect(marked(home.path).length).toBeGreaterThan(3);
+  expect(marked(home.root).length).toBeGreaterThan(3);
   await daemon.stop();
-  expect(marked(home.path)).toEqual([]);
+  expect(marked(home.root)).toEqual([]);
   expect(existsSync(join(home.path, 'daemon.json'))).toBe(false);
 });
 
@@ -55,5 +55,5 @@ test('a keeper killed with kill -9: its agents are gone, their turns are lost wi
   await gone(child);
   expect((await daemon.turn(session, 'recall')).type).toBe('turn.completed');
   await daemon.stop();
-  expect(marked(home.path)).toEqual([]);
+  expect(marked(home.root)).toEqual([]);
 });

@@ -20,6 +20,8 @@ export interface Event {
 }
 
 export interface TestHome extends AsyncDisposable {
+  /** The folder of everything: its path is in the environment of every process of this home, agents included. */
+  readonly root: string;
   readonly path: string;
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
@@ -56,13 +58,14 @@ export function testHome(
     ...options.env,
   };
   return {
+    root: path,
     path: home,
     cwd,
     env,
     main: options.built === true ? BUILT : MAIN,
     async [Symbol.asyncDispose]() {
       for (const file of ['daemon.json', 'keeper.json']) await endRecorded(join(home, file));
-      for (const identity of marked(home)) process.kill(identity.pid, 'SIGKILL');
+      for (const identity of marked(path)) process.kill(identity.pid, 'SIGKILL');
       rmSync(path, { recursive: true, force: true, maxRetries: 5 });
     },
   };

@@ -1,0 +1,27 @@
+/** `events`: the journal as JSON lines. */
+import type { Context } from '../context.ts';
+import { numberOf, required, type Options } from '../options.ts';
+
+export async function run(
+  context: Context,
+  args: readonly (string | undefined)[],
+  options: Options,
+): Promise<number> {
+  const client = await context.client();
+  const session = client.session(required(args, 0, 'the session id'));
+  const leave = new AbortController();
+  process.once('SIGINT', () => leave.abort());
+  const stream = session.events({
+    after: numberOf(options, 'from') ?? 0,
+    follow: options['follow'] === true,
+    signal: leave.signal,
+  });
+  for await (const item of stream) if (!process.stdout.write(`${JSON.stringify(item)}\n`)) await drained();
+  return leave.signal.aborted ? 130 : 0;
+}
+
+async function drained(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  process.stdout.once('drain', resolve);
+  await promise;
+}

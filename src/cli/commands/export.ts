@@ -1,0 +1,56 @@
+/** `export`: the conversation: turns with their messages and tools; JSON, or Markdown. */
+import type { SessionEvent } from '../../protocol/index.ts';
+import type { Context } from '../context.ts';
+import { required, type Options } from '../options.ts';
+
+export async function run(
+  context: Context,
+  args: readonly (string | undefined)[],
+  options: Options,
+): Promise<number> {
+  const client = await context.client();
+  const session = client.session(required(args, 0, 'the session id'));
+  const view = await session.view();
+  const events: SessionEvent[] = [];
+  for await (const item of session.events({ follow: false }))
+    if (item.type !== 'stream.gap' && item.type !== 'stream.reset') events.push(item);
+  if (options['markdown'] === true) process.stdout.write(markdown(view.agent, events));
+  else process.stdout.write(`${JSON.stringify({ session: view, conversation: conversation(events) })}\n`);
+  return 0;
+}
+
+type Piece = { readonly role: 'user' | 'agent' | 'tool' | 'ending'; readonly text: string };
+
+function conversation(events: readonly SessionEvent[]): Piece[] {
+  return events.flatMap((event): Piece[] => {
+    switch (event.type) {
+      case 'turn.queued': {
+        const { input } = event.data;
+        const text =
+          typeof input === 'string'
+            ? input
+            : input.map((block) => (block.type === 'text' ? block.text : `(${block.mediaType})`)).join('\n');
+        return [{ role: 'user', text }];
+      }
+      case 'message.completed':
+        return event.data.parent === undefined ? [{ role: 'agent', text: event.data.text }] : [];
+      case 'tool.started':
+        return [{ role: 'tool', text: `${event.data.name} ${JSON.stringify(event.data.input)}` }];
+      case 'turn.failed':
+        return [{ role: 'ending', text: `failed: ${event.data.message}` }];
+      case 'turn.interrupted':
+        return [{ role: 'ending', text: 'interrupted' }];
+      default:
+        return [];
+    }
+  });
+}
+
+function markdown(agent: string, events: readonly SessionEvent[]): string {
+  const names = { user: '## You', agent: `## ${agent}`, tool: '', ending: '' };
+  return `${conversation(events)
+    .map(({ role, text }) =>
+      role === 'tool' ? `> tool: ${text}` : role === 'ending' ? `*${text}*` : `${names[role]}\n\n${text}`,
+    )
+    .join('\n\n')}\n`;
+}

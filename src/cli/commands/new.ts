@@ -1,0 +1,13 @@
+/** `new`: creates a session and prints its id. */
+import type { Context } from '../context.ts';
+import type { Options } from '../options.ts';
+import { wishOf } from '../wish.ts';
+
+export async function run(context: Context, _args: readonly unknown[], options: Options): Promise<number> {
+  const wish = wishOf(context, options);
+  const client = await context.client({ start: true });
+  const session = await client.sessions.create(wish);
+  if (context.output.json) context.output.object(await session.view());
+  context.output.line(session.id);
+  return 0;
+}

@@ -1,0 +1,37 @@
+/** `status`: the daemon, its keeper, each warm process and why it may or may not be ended. */
+import type { StatusView } from '../../protocol/index.ts';
+import type { Context } from '../context.ts';
+import { table } from '../output.ts';
+
+export async function run(context: Context): Promise<number> {
+  const { output } = context;
+  const client = await context.client();
+  const status = await client.status();
+  output.object(status);
+  for (const line of lines(status)) output.line(line);
+  return 0;
+}
+
+function lines(status: StatusView): string[] {
+  const { daemon, keeper, pool, sessions, journal } = status;
+  const leases = pool.leases.map((lease) => [
+    `  ${String(lease.pid)}`,
+    lease.sessions.join(', '),
+    lease.rssMb === undefined ? '' : `${String(lease.rssMb)} MB`,
+    lease.evictable ? `idle for ${seconds(lease.idleMs)}` : lease.reason,
+  ]);
+  return [
+    `daemon    ${String(daemon.pid)}, version ${daemon.version}, ${String(daemon.rssMb)} MB, since ${daemon.startedAt}, home ${daemon.home}`,
+    keeper === undefined
+      ? 'keeper    none'
+      : `keeper    ${String(keeper.pid)}, version ${keeper.version}${keeper.rssMb === undefined ? '' : `, ${String(keeper.rssMb)} MB`}, ${String(keeper.children)} processes`,
+    `sessions  ${String(sessions.open)} open, ${String(sessions.working)} working`,
+    `journal   ${(journal.bytes / 1024 / 1024).toFixed(1)} MB, ${String(journal.events)} events${journal.full ? ', THE DISK IS FULL' : ''}`,
+    `pool      ${String(pool.leases.length)} warm`,
+    ...(leases.length === 0 ? [] : [table(leases)]),
+  ];
+}
+
+function seconds(ms: number): string {
+  return ms < 60_000 ? `${String(Math.round(ms / 1000))} s` : `${String(Math.round(ms / 60_000))} min`;
+}

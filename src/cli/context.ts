@@ -1,0 +1,84 @@
+/** What every command has: its output, the home, a client of the daemon that is meant. */
+import { readFileSync } from 'node:fs';
+import { connect, connectHome, type PilotlightClient } from '../client/index.ts';
+import { homeOf, processEnvironment } from '../daemon/index.ts';
+import { messageOf, PilotlightError, VERSION } from '../protocol/index.ts';
+import { ensureDaemon } from './launch.ts';
+import { createOutput, type Output } from './output.ts';
+
+export interface GlobalOptions {
+  readonly json?: boolean;
+  readonly home?: string;
+  readonly url?: string;
+  readonly tokenFile?: string;
+}
+
+export interface Context {
+  readonly output: Output;
+  readonly home: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Whether another daemon than the home's is meant. */
+  readonly remote: boolean;
+  /** The daemon that is meant. `start`: the home's is started when none runs. */
+  client(options?: { readonly start?: boolean }): Promise<PilotlightClient>;
+}
+
+export function contextOf(options: GlobalOptions): Context {
+  const env = processEnvironment();
+  const noColor = env['NO_COLOR'] !== undefined && env['NO_COLOR'] !== '';
+  const output = createOutput({ json: options.json === true, streams: process, noColor });
+  const home = homeOf(options.home, env);
+  return {
+    output,
+    home,
+    env,
+    remote: options.url !== undefined,
+    async client({ start = false } = {}) {
+      const client =
+        options.url === undefined
+          ? await local(home, start, output)
+          : connect({ url: options.url, token: tokenOf(options) });
+      await sayVersion(client, output);
+      return client;
+    },
+  };
+}
+
+async function local(home: string, start: boolean, output: Output): Promise<PilotlightClient> {
+  if (start) await ensureDaemon(home, output);
+  const client = await connectHome({ home, retryMs: 2000 });
+  try {
+    await client.health({ timeoutMs: 5000 });
+  } catch (cause) {
+    throw new PilotlightError('no_daemon', `No daemon answers for ${home}`, {
+      fix: '`pilotlight start` starts one.',
+      cause,
+    });
+  }
+  return client;
+}
+
+async function sayVersion(client: PilotlightClient, output: Output): Promise<void> {
+  const { version } = await client.health({ timeoutMs: 5000 });
+  if (version !== VERSION)
+    output.note(
+      `The daemon is version ${version}, this command ${VERSION}: \`pilotlight restart\` moves it.`,
+    );
+}
+
+function tokenOf(options: GlobalOptions): string {
+  const { tokenFile } = options;
+  if (tokenFile === undefined)
+    throw new PilotlightError('bad_request', '--url needs --token-file', {
+      fix: 'Name the file that holds the token.',
+    });
+  try {
+    return readFileSync(tokenFile, 'utf8').trim();
+  } catch (cause) {
+    throw new PilotlightError(
+      'bad_request',
+      `The token file ${tokenFile} cannot be read: ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,211 @@
+/**
+ * Starting, finding and ending a daemon's process. The daemon says on file descriptor 3 that it is up, or why not.
+ */
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { z } from 'zod';
+import { sleep } from '../async/after.ts';
+import { connectHome } from '../client/index.ts';
+import { processEnvironment } from '../daemon/index.ts';
+import { ERROR_TABLE, PilotlightError, type ErrorCode } from '../protocol/index.ts';
+import type { Output } from './output.ts';
+
+const MAIN = new URL(
+  import.meta.url.endsWith('.ts') ? '../daemon/main.ts' : '../daemon/main.js',
+  import.meta.url,
+).pathname;
+const START_MS = 30_000;
+
+const Ready = z.union([
+  z.looseObject({ ok: z.literal(true), pid: z.number().optional(), url: z.string().optional() }),
+  z.object({
+    ok: z.literal(false),
+    error: z.object({
+      code: z.string(),
+      message: z.string(),
+      fix: z.string().optional(),
+      detail: z.record(z.string(), z.unknown()).optional(),
+    }),
+  }),
+]);
+
+const DaemonFile = z.object({
+  pid: z.number(),
+  startTime: z.string(),
+  url: z.string(),
+  version: z.string(),
+  command: z.object({ file: z.string(), args: z.array(z.string()) }),
+});
+export type DaemonFile = z.infer<typeof DaemonFile>;
+
+export interface Started {
+  readonly pid: number;
+  readonly url: string;
+}
+
+export interface Command {
+  readonly file: string;
+  readonly args: readonly string[];
+}
+
+/** This version's daemon for a home. */
+export function ownCommand(home: string, args: readonly string[]): Command {
+  return { file: process.execPath, args: [MAIN, '--home', home, ...args] };
+}
+
+/** Runs a daemon process detached until it says that it is up. Rejects with what it says. */
+export async function launch(home: string, command: Command): Promise<Started> {
+  const line = await firstLine(home, command);
+  if (line.ok) return { pid: line.pid ?? 0, url: line.url ?? '' };
+  const { code, message, fix, detail } = line.error;
+  throw new PilotlightError(isCode(code) ? code : 'internal', message, {
+    ...(fix === undefined ? {} : { fix }),
+    ...(detail === undefined ? {} : { detail }),
+  });
+}
+
+async function firstLine(home: string, command: Command): Promise<z.infer<typeof Ready>> {
+  mkdirSync(join(home, 'logs'), { recursive: true, mode: 0o700 });
+  const file = join(home, 'logs', 'daemon.err');
+  const log = openSync(file, 'a', 0o600);
+  const child = spawn(command.file, [...command.args], {
+    cwd: home,
+    env: { ...processEnvironment() },
+    detached: true,
+    stdio: ['ignore', log, log, 'pipe'],
+  });
+  closeSync(log);
+  child.unref();
+  const pipe = child.stdio[3];
+  if (!pipe || !('setEncoding' in pipe))
+    throw new PilotlightError('internal', 'The daemon has no pipe to say that it is up');
+  const said = Promise.withResolvers<string | undefined>();
+  const lines = createInterface({ input: pipe });
+  lines.once('line', said.resolve);
+  lines.once('close', () => said.resolve(undefined));
+  child.once('error', () => said.resolve(undefined));
+  const late = new AbortController();
+  const text = await Promise.race([said.promise, sleep(START_MS, late.signal).then(() => undefined)]);
+  late.abort();
+  lines.close();
+  pipe.destroy();
+  if (text !== undefined) return Ready.parse(JSON.parse(text));
+  throw new PilotlightError('internal', `The daemon did not come up. The end of ${file}:\n${tail(file)}`, {
+    fix: 'See `pilotlight logs`.',
+  });
+}
+
+/** What daemon.json says, when it names a process that lives. */
+export function recordedDaemon(home: string): DaemonFile | undefined {
+  try {
+    const found = DaemonFile.parse(JSON.parse(readFileSync(join(home, 'daemon.json'), 'utf8')));
+    return lives(found) ? found : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a keeper of this home lives. */
+export function keeperLives(home: string): boolean {
+  try {
+    const read = z
+      .object({ pid: z.number(), startTime: z.string() })
+      .parse(JSON.parse(readFileSync(join(home, 'keeper.json'), 'utf8')));
+    return lives(read);
+  } catch {
+    return false;
+  }
+}
+
+/** Whether this very process lives: pids are reused, start times are not. */
+export function lives(process_: { readonly pid: number; readonly startTime: string }): boolean {
+  try {
+    const stat = readFileSync(`/proc/${String(process_.pid)}/stat`, 'latin1');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] !== 'Z' && fields[19] === process_.startTime;
+  } catch {
+    // No /proc here: a signal that is never sent tells at least whether the pid is taken.
+    try {
+      process.kill(process_.pid, 0);
+      return process.platform !== 'linux';
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** Resolves with whether the process is gone within `ms`. */
+export async function ended(
+  process_: { readonly pid: number; readonly startTime: string },
+  ms: number,
+): Promise<boolean> {
+  const deadline = performance.now() + ms;
+  while (lives(process_)) {
+    if (performance.now() > deadline) return false;
+    await sleep(30);
+  }
+  return true;
+}
+
+/** Whether a daemon answers for this home. */
+export async function answers(home: string): Promise<DaemonFile | undefined> {
+  const found = recordedDaemon(home);
+  if (found === undefined) return undefined;
+  try {
+    const client = await connectHome({ home, retryMs: 0 });
+    await client.health({ timeoutMs: 3000 });
+    return found;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A daemon for this home: the one that runs, or a new one. Two at once both come out here with the same one. */
+export async function startOrFind(
+  home: string,
+  args: readonly string[] = [],
+): Promise<Started & { readonly already: boolean }> {
+  const running = await answers(home);
+  if (running !== undefined) return { ...running, already: true };
+  try {
+    return { ...(await launch(home, ownCommand(home, args))), already: false };
+  } catch (error) {
+    if (!(error instanceof PilotlightError) || error.code !== 'journal_locked') throw error;
+    // Somebody else was quicker, and may not answer yet.
+    for (let tries = 0; tries < 50; tries += 1) {
+      const other = await answers(home);
+      if (other !== undefined) return { ...other, already: true };
+      await sleep(100);
+    }
+    const holder = recordedDaemon(home);
+    throw new PilotlightError(
+      'journal_locked',
+      `${holder === undefined ? 'A process' : `The daemon ${String(holder.pid)}`} holds ${home} and does not answer`,
+      {
+        fix: '`pilotlight start --replace` ends it and takes over; its agents go on.',
+        ...(holder === undefined ? {} : { detail: { pid: holder.pid } }),
+      },
+    );
+  }
+}
+
+/** For commands that need a daemon: says so when it had to be started. */
+export async function ensureDaemon(home: string, output: Output): Promise<void> {
+  const started = await startOrFind(home);
+  if (!started.already)
+    output.note(output.style('dim', `Started a daemon (${started.url}); \`pilotlight stop\` ends it.`));
+}
+
+function isCode(code: string): code is ErrorCode {
+  return code in ERROR_TABLE;
+}
+
+function tail(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').split('\n').slice(-12).join('\n');
+  } catch {
+    return '(it cannot be read)';
+  }
+}

@@ -1,0 +1,47 @@
+/** A session as `run` and `new` ask for it. The caller's PATH and the variables that the agent's log-in reads go with it. */
+import { resolve } from 'node:path';
+import { SessionMode, type CreateSession } from '../protocol/index.ts';
+import type { Context } from './context.ts';
+import { UsageError } from './exit.ts';
+import { choiceOf, textOf, type Options } from './options.ts';
+
+const QUIET = [
+  'DISABLE_TELEMETRY',
+  'DISABLE_ERROR_REPORTING',
+  'DISABLE_AUTOUPDATER',
+  'CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC',
+  'IS_SANDBOX',
+];
+
+const OWN: Readonly<Record<string, RegExp>> = {
+  claude: /^(?:ANTHROPIC_[A-Z_]+|CLAUDE_CONFIG_DIR|CLAUDE_CODE_OAUTH_TOKEN)$/,
+  codex: /^(?:OPENAI_[A-Z_]+|CODEX_HOME|CODEX_API_KEY)$/,
+};
+
+export function wishOf(context: Context, options: Options): CreateSession {
+  const agent = textOf(options, 'agent');
+  if (agent === undefined) throw new UsageError('--agent is missing: claude or codex');
+  const mode = choiceOf(options, 'mode', SessionMode.options);
+  const model = textOf(options, 'model');
+  const name = textOf(options, 'name');
+  const readOnly = options['readOnly'];
+  const env = goesAlong(context, agent);
+  return {
+    agent,
+    cwd: resolve(textOf(options, 'cwd') ?? '.'),
+    ...(mode === undefined ? {} : { mode }),
+    ...(model === undefined ? {} : { model }),
+    ...(name === undefined ? {} : { name }),
+    ...(readOnly === undefined ? {} : { readOnly: typeof readOnly === 'string' ? { reason: readOnly } : {} }),
+    // Another machine's daemon has its own PATH and keys.
+    ...(context.remote || Object.keys(env).length === 0 ? {} : { env }),
+  };
+}
+
+function goesAlong(context: Context, agent: string): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries(context.env))
+    if (value !== undefined && (name === 'PATH' || QUIET.includes(name) || OWN[agent]?.test(name) === true))
+      env[name] = value;
+  return env;
+}
