@@ -16,7 +16,7 @@ export type AnyDialect = Dialect<unknown>;
 
 function sealed<S>(dialect: Dialect<S>): AnyDialect {
   // The state that goes in is always one that this same dialect gave out or revived: the runtime keeps one dialect for life.
-  return dialect as unknown as AnyDialect;
+  return dialect;
 }
 
 const DIALECTS: ReadonlyMap<string, AnyDialect> = new Map([

@@ -17,7 +17,7 @@ import { PilotlightError } from '../protocol/index.ts';
 import { Lifetime } from '../runtime/lifetime.ts';
 import type { RuntimePorts } from '../runtime/ports.ts';
 import type { Journal } from '../session/ports.ts';
-import type { Config } from './config.ts';
+import { pathsOf, type Config } from './config.ts';
 
 export interface AssembleOptions {
   readonly config: Config;
@@ -105,12 +105,4 @@ async function settingsOf(
       fix: 'Run `pilotlight doctor`.',
     });
   return { settings, binary };
-}
-
-function pathsOf(config: Config): Record<string, string> {
-  const { claude, codex } = config.agents;
-  return {
-    ...(claude === undefined ? {} : { claude: claude.path }),
-    ...(codex === undefined ? {} : { codex: codex.path }),
-  };
 }

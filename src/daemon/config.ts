@@ -133,3 +133,12 @@ function scalar(text: string): unknown {
   if (/^-?\d+(?:\.\d+)?$/.test(text)) return Number(text);
   return text === 'true' ? true : text === 'false' ? false : text;
 }
+
+/** Configured binaries by agent. */
+export function pathsOf(config: Config): Record<string, string> {
+  const { claude, codex } = config.agents;
+  return {
+    ...(claude === undefined ? {} : { claude: claude.path }),
+    ...(codex === undefined ? {} : { codex: codex.path }),
+  };
+}

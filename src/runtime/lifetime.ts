@@ -17,11 +17,11 @@ import type {
   Voice,
 } from '../session/ports.ts';
 import { launch, LaunchFailure, type Launched } from './launch.ts';
-import type { RuntimePorts } from './ports.ts';
+import type { RuntimeOrigin, RuntimePorts } from './ports.ts';
 import { Reading } from './reading.ts';
 import { Relay } from './relay.ts';
 import { readRow, readWrites } from './row.ts';
-import { Runtime, type RuntimeOrigin } from './runtime.ts';
+import { Runtime } from './runtime.ts';
 
 type Phase =
   | { readonly kind: 'launching'; readonly calledOff: AbortController }

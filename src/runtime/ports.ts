@@ -2,9 +2,10 @@
  * What a runtime needs: a holder of children, a dialect with the session's settings, the journal, bounds. Types only.
  */
 import type { AgentBinary, AgentSettings, Dialect } from '../agents/dialect.ts';
-import type { ChildHost, ProcessIdentity } from '../process/ports.ts';
+import type { Child, ChildHost, ProcessIdentity } from '../process/ports.ts';
 import type { TurnInput } from '../protocol/index.ts';
-import type { Committer } from '../session/ports.ts';
+import type { Committer, Listener, RuntimeRecord } from '../session/ports.ts';
+import type { Reading } from './reading.ts';
 
 export interface RuntimeBounds {
   readonly startTimeoutMs: number;
@@ -29,4 +30,23 @@ export interface RuntimePorts {
   readonly report: (error: unknown) => void;
   /** Protocol lines and stderr, for debugging. */
   readonly trace?: (way: 'in' | 'out' | 'err', text: string) => void;
+}
+
+/** What was known when it became ready, or when it was taken over. */
+export interface RuntimeOrigin {
+  readonly record: Omit<RuntimeRecord, 'phase' | 'offset' | 'lastWrite' | 'state' | 'lines' | 'chunks'>;
+  readonly child: Child;
+  readonly reading: Reading;
+  readonly settings: AgentSettings;
+  readonly state: unknown;
+  readonly prompt: number;
+  readonly phase: 'ready' | 'ending';
+  readonly lastWrite: number;
+}
+
+export interface RuntimeSurroundings {
+  readonly session: Listener;
+  readonly ports: RuntimePorts;
+  /** The process is gone and the journal knows. */
+  readonly onGone: () => void;
 }

@@ -8,46 +8,20 @@
  * Only then is the output acknowledged to the holder of the pipes, so a daemon that dies reads it again, or never.
  */
 import { after } from '../async/after.ts';
-import type { AgentSettings, RequestIds } from '../agents/dialect.ts';
+import type { RequestIds } from '../agents/dialect.ts';
 import type { Child, ChildExit, ChildListener } from '../process/ports.ts';
 import { PilotlightError, type RuntimeEndReason, type TurnFailureCode } from '../protocol/index.ts';
-import type {
-  AgentCommand,
-  AgentSignal,
-  Draft,
-  Listener,
-  RuntimeInput,
-  RuntimeRecord,
-} from '../session/ports.ts';
+import type { AgentCommand, AgentSignal, Draft, RuntimeInput, RuntimeRecord } from '../session/ports.ts';
 import type { WireLine } from '../wire/lines.ts';
 import { howEnded, type End } from './ended.ts';
 import { joinDeltas } from './join.ts';
 import { Outbox } from './outbox.ts';
-import type { RuntimePorts } from './ports.ts';
+import type { RuntimeOrigin, RuntimeSurroundings } from './ports.ts';
 import type { Reading } from './reading.ts';
 import { asJson, type RuntimeRow } from './row.ts';
 
 /** How long to wait before trying again to commit what a full disk refused. */
 const FULL_RETRY_MS = 500;
-
-/** What was known when it became ready, or when it was taken over. */
-export interface RuntimeOrigin {
-  readonly record: Omit<RuntimeRecord, 'phase' | 'offset' | 'lastWrite' | 'state' | 'lines' | 'chunks'>;
-  readonly child: Child;
-  readonly reading: Reading;
-  readonly settings: AgentSettings;
-  readonly state: unknown;
-  readonly prompt: number;
-  readonly phase: 'ready' | 'ending';
-  readonly lastWrite: number;
-}
-
-export interface RuntimeSurroundings {
-  readonly session: Listener;
-  readonly ports: RuntimePorts;
-  /** The process is gone and the journal knows. */
-  readonly onGone: () => void;
-}
 
 export class Runtime implements ChildListener {
   readonly #origin: RuntimeOrigin;

@@ -1,5 +1,5 @@
 /** `run`: one turn. Creates a session (closed again unless --keep) or continues one; the answer goes to stdout. */
-import type { ClientSession, PilotlightClient } from '../../client/index.ts';
+import type { ClientSession } from '../../client/index.ts';
 import type { Context } from '../context.ts';
 import { UsageError } from '../exit.ts';
 import { textOf, type Options } from '../options.ts';
@@ -22,22 +22,13 @@ export async function run(
   try {
     return await oneTurn(context, opened, prompt);
   } finally {
-    await settle(client, opened, keep, context);
+    if (keep) context.output.note(context.output.style('dim', `  session ${opened.id}`));
+    else await opened.close().catch(() => undefined);
+    await client[Symbol.asyncDispose]();
   }
 }
 
 async function oneTurn(context: Context, session: ClientSession, prompt: string): Promise<number> {
   const turn = await session.send(prompt);
   return streamTurn(context, session, turn);
-}
-
-async function settle(
-  client: PilotlightClient,
-  session: ClientSession,
-  keep: boolean,
-  context: Context,
-): Promise<void> {
-  if (keep) context.output.note(context.output.style('dim', `  session ${session.id}`));
-  else await session.close().catch(() => undefined);
-  await client[Symbol.asyncDispose]();
 }
