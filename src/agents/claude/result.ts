@@ -44,13 +44,19 @@ function whoseResult({ turns, woken, names }: ClaudeState, line: Line): Whose | 
   const unasked: Whose | undefined = woken ? { turn: undefined } : undefined;
   const named = namedIn(line);
   const [first, ...others] = turns.filter(({ turn }) => named.includes(uuidOf(turn)));
-  if (first !== undefined) return { turn: first.turn, with: others.map(({ turn }) => turn) };
+  if (first !== undefined) {
+    // Claude takes messages in order: an older one that is still open was swallowed (a uuid it knew already) and gets no result.
+    const older = turns.slice(0, turns.indexOf(first));
+    return { turn: first.turn, with: [...older, ...others].map(({ turn }) => turn) };
+  }
   const origin = stringOf(recordOf(line['origin'])['kind']);
   if (named.length > 0 || (origin !== undefined && !ASKED.has(origin))) return unasked;
   const [oldest] = turns;
   // A version that names messages has named this one before its result: without a receipt the result is of something else.
   if (oldest === undefined || (names && !oldest.received)) return unasked;
-  return { turn: oldest.turn };
+  // A version that names none echoes a message when it takes it in: those echoed so far share this result.
+  const shared = names ? [] : turns.slice(1).filter(({ received }) => received);
+  return { turn: oldest.turn, with: shared.map(({ turn }) => turn) };
 }
 
 const ASKED: ReadonlySet<string> = new Set(['human', 'user']);

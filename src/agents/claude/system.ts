@@ -7,6 +7,7 @@ import { modelOf, voidBlocks } from './blocks.ts';
 import { isRecord, listOf, numberOf, parentOf, recordOf, stringOf, type Line } from './messages.ts';
 import { BOUNDS, change, type Work } from './state.ts';
 import { refuseTool } from './tools.ts';
+import { translateLifecycle } from './turn.ts';
 
 /** Says whether the line was known. */
 export function translateSystem(work: Work, line: Line): boolean {
@@ -32,8 +33,7 @@ const KNOWN: ReadonlyMap<string, Handler | 'ignored'> = new Map<string, Handler 
   // Only the id of the next init can be resumed: the one named here is another.
   ['conversation_reset', 'ignored'],
   ['rate_limit_event', rateLimited],
-  // Receipts are looked for in every line.
-  ['command_lifecycle', 'ignored'],
+  ['command_lifecycle', translateLifecycle],
   ['system/status', 'ignored'],
   ['system/thinking_tokens', 'ignored'],
   ['system/task_started', 'ignored'],

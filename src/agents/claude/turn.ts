@@ -10,17 +10,20 @@ import { change, isWorking, type ClaudeState, type Work } from './state.ts';
 
 /** Looks for the receipt of a prompt that has none yet; on most lines there is nothing to look for. */
 export function lookForReceipt(work: Work, line: Line): void {
-  const { turns, names } = work.state;
-  if (turns.every((turn) => turn.received) && (names || turns.length === 0)) return;
+  const waiting = work.state.turns.filter((turn) => !turn.received);
+  if (waiting.length === 0) return;
   const command = line['type'] === 'command_lifecycle' ? stringOf(line['command_uuid']) : undefined;
   const answered = command === undefined ? namedIn(line) : [command];
-  if (!names && answered.length > 0) change(work, { names: true });
   const echoed = line['type'] === 'user' ? stringOf(line['uuid']) : undefined;
-  const uuids = echoed === undefined ? answered : [...answered, echoed];
-  for (const { turn, received } of turns)
-    if (!received && uuids.includes(uuidOf(turn))) markReceived(work, turn);
-  const oldest = work.state.turns[0];
-  if (oldest?.received === false && !work.state.names && opensTurn(line)) markReceived(work, oldest.turn);
+  for (const { turn } of waiting) {
+    const uuid = uuidOf(turn);
+    const isNamed = answered.includes(uuid);
+    if (isNamed && !work.state.names) change(work, { names: true });
+    if (isNamed || uuid === echoed) markReceived(work, turn);
+  }
+  if (work.state.names || !opensTurn(line)) return;
+  const [first] = work.state.turns;
+  if (first !== undefined && !first.received) markReceived(work, first.turn);
 }
 
 /** In a version that names no message: the first of these behind the write. A result or lifecycle of the turn before is neither. */
@@ -33,6 +36,16 @@ function markReceived(work: Work, turn: string): void {
     turns: work.state.turns.map((open) => (open.turn === turn ? { ...open, received: true } : open)),
   });
   work.signals.push({ kind: 'receipt', turn });
+}
+
+/** A message that waited was dropped, and gets no result. One that ran has had its result by now. */
+export function translateLifecycle(work: Work, line: Line): void {
+  if (line['state'] !== 'cancelled') return;
+  const { turns } = work.state;
+  const dropped = turns.find(({ turn }) => uuidOf(turn) === line['command_uuid']);
+  if (dropped === undefined) return;
+  change(work, { turns: turns.filter((open) => open !== dropped) });
+  work.signals.push({ kind: 'ended', turn: dropped.turn, outcome: { kind: 'interrupted' }, costs: {} });
 }
 
 /** Claude puts something out. With nothing asked it has woken by itself: a background task ended. */
