@@ -4,6 +4,7 @@
  *   launching ──ready──▶ running ──gone──▶ gone
  *        └───failed────────────────────────▶ gone
  */
+import { after } from '../async/after.ts';
 import type { Child } from '../process/ports.ts';
 import type { RuntimeEndReason } from '../protocol/index.ts';
 import type {
@@ -22,6 +23,9 @@ import { Reading } from './reading.ts';
 import { Relay } from './relay.ts';
 import { readRow, readWrites } from './row.ts';
 import { Runtime } from './runtime.ts';
+
+/** Memory is looked at this long after a turn began or ended: not in the moments that count. */
+const SAMPLE_AFTER_MS = 300;
 
 type Phase =
   | { readonly kind: 'launching'; readonly calledOff: AbortController }
@@ -45,6 +49,7 @@ export class Lifetime implements Voice {
   #phase: Phase = { kind: 'launching', calledOff: new AbortController() };
   #detached = false;
   #rssMb: number | undefined;
+  #sampling: Disposable | undefined;
 
   constructor(options: LifetimeOptions) {
     this.id = options.id;
@@ -85,8 +90,10 @@ export class Lifetime implements Voice {
 
   markTurn(open: boolean): void {
     if (this.#phase.kind !== 'running') return;
-    this.#phase.child.markTurn(open);
-    void this.#sample(this.#phase.child);
+    const { child } = this.#phase;
+    child.markTurn(open);
+    this.#sampling?.[Symbol.dispose]();
+    this.#sampling = after(SAMPLE_AFTER_MS, () => void this.#sample(child));
   }
 
   /** The daemon leaves: nothing more is read, nothing is ended. */
