@@ -35,8 +35,7 @@ export function report(
 ): void {
   console.log(`\n## ${name}`);
   console.table(rows);
-  for (const [key, value] of Object.entries(facts))
-    console.log(`${key}: ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`);
+  for (const [key, value] of Object.entries(facts)) console.log(`${key}: ${JSON.stringify(value)}`);
   const folder = join(ROOT, 'bench', 'results');
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, `${name}.json`), `${JSON.stringify({ rows, facts }, undefined, 2)}\n`);
@@ -105,8 +104,8 @@ export class BenchDaemon {
     return new BenchDaemon(home, child, { ...up, startMs });
   }
 
+  // oxlint-disable-next-line typescript/no-explicit-any -- a bench reads what it prints
   async request(method: string, path: string, body?: unknown): Promise<any> {
-    // oxlint-disable-line typescript/no-explicit-any -- a bench reads what it prints
     const response = await fetch(`http://127.0.0.1:${String(this.port)}${path}`, {
       method,
       headers: {
@@ -166,8 +165,11 @@ export class RawClient {
 /** A raw SSE subscriber of one session. */
 export class RawStream {
   readonly #socket: Socket;
-  #text = '';
-  #waiting: { readonly marker: string; readonly resolve: (at: number) => void } | undefined;
+  readonly #waiting = new Set<{
+    readonly marker: string;
+    text: string;
+    readonly resolve: (at: number) => void;
+  }>();
   bytes = 0;
 
   private constructor(socket: Socket) {
@@ -175,13 +177,14 @@ export class RawStream {
     socket.on('data', (chunk: Buffer) => {
       const at = performance.now();
       this.bytes += chunk.length;
-      if (this.#waiting === undefined) return;
-      this.#text = (this.#text + chunk.toString('latin1')).slice(-(64 * 1024 + chunk.length));
-      if (!this.#text.includes(this.#waiting.marker)) return;
-      const { resolve } = this.#waiting;
-      this.#waiting = undefined;
-      this.#text = '';
-      resolve(at);
+      if (this.#waiting.size === 0) return;
+      const text = chunk.toString('latin1');
+      for (const waiting of this.#waiting) {
+        waiting.text = (waiting.text + text).slice(-(256 + text.length));
+        if (!waiting.text.includes(waiting.marker)) continue;
+        this.#waiting.delete(waiting);
+        waiting.resolve(at);
+      }
     });
   }
 
@@ -198,11 +201,18 @@ export class RawStream {
     return stream;
   }
 
-  /** The moment at which this text came by. Ask before what causes it. */
+  /** The moment at which this text comes by, from now on. Ask before what causes it. Rejects after a minute. */
   next(marker: string): Promise<number> {
-    return new Promise((resolve) => {
-      this.#text = '';
-      this.#waiting = { marker, resolve };
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`no ${marker} in a minute`)), 60_000);
+      this.#waiting.add({
+        marker,
+        text: '',
+        resolve: (at) => {
+          clearTimeout(timer);
+          resolve(at);
+        },
+      });
     });
   }
 

@@ -57,13 +57,14 @@ async function flood(daemon: BenchDaemon, withStopped: boolean): Promise<{ rate:
   const stopped = withStopped ? await RawStream.open(daemon, session) : undefined;
   stopped?.pause();
   const started = stream.next('event: turn.started');
+  const completed = stream.next('event: turn.completed');
   client.post(`/v1/sessions/${session}/turns`, { input: `flood ${String(LINES)} lines of 100 bytes` });
   const began = await started;
   let peak = 0;
   const watch = setInterval(() => {
     peak = Math.max(peak, rssMb(daemon.pid));
   }, 100);
-  const ended = await stream.next('event: turn.completed');
+  const ended = await completed;
   clearInterval(watch);
   stream.close();
   stopped?.close();

@@ -3,6 +3,7 @@
  * warm process, and the whole path (HTTP POST → keeper → agent → journal → SSE). Then a first message to a session created a second before.
  */
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { startFakeModel } from '../src/testing/index.ts';
 import { JsonLinesChild, type Line } from '../test/support/json-lines-child.ts';
@@ -79,10 +80,11 @@ async function measure(
     const stream = await RawStream.open(daemon, session);
     const whole = async (): Promise<number> => {
       const delta = stream.next('event: message.delta');
+      const completed = stream.next('event: turn.completed');
       const began = performance.now();
       client.post(`/v1/sessions/${session}/turns`, { input: 'say hello there' });
       const at = await delta;
-      await stream.next('event: turn.completed');
+      await completed;
       return at - began;
     };
     await whole();

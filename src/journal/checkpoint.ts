@@ -6,10 +6,10 @@ import { after } from '../async/after.ts';
 import type { Store } from './store.ts';
 
 /** So long without a commit counts as idle. */
-const IDLE_MS = 50;
+const IDLE_MS = 250;
 /** Idle for so long, the file is cut to nothing. */
 const QUIET_MS = 5000;
-const WORTH_BYTES = 1024 * 1024;
+const WORTH_BYTES = 8 * 1024 * 1024;
 const MOST_BYTES = 64 * 1024 * 1024;
 /** Work that can wait between its pieces carries its own over early: 64 MiB at once take 100 ms, 4 MiB a few. */
 const PIECE_BYTES = 4 * 1024 * 1024;

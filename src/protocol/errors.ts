@@ -13,12 +13,13 @@ interface ErrorRow {
   readonly title: string;
 }
 
+// oxlint-disable-next-line eslint/max-params -- a row of a table
 const row = (status: number, exit: number, retry: RetryAdvice, title: string): ErrorRow => ({
   status,
   exit,
   retry,
   title,
-}); // oxlint-disable-line eslint/max-params -- a table row
+});
 
 /** code → HTTP status, CLI exit code, retry advice, title. Codes are those of the public interface. */
 export const ERROR_TABLE = {

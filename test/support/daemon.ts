@@ -129,8 +129,8 @@ export class TestDaemon {
     path: string,
     body?: unknown,
     headers: Record<string, string> = {},
+    // oxlint-disable-next-line typescript/no-explicit-any -- what a client sees before it looks
   ): Promise<{ status: number; body: any; headers: Headers }> {
-    // oxlint-disable-line typescript/no-explicit-any -- as above
     const response = await fetch(`${this.url}${path}`, {
       method,
       headers: {

@@ -74,7 +74,6 @@ export class MemoryKeeper {
   }
 
   #handle(kept: Kept, alive: () => boolean): Child {
-    const keeper = this;
     return {
       id: kept.spec.id,
       identity: { pid: 1000 + this.children.size, startTime: '1' },
@@ -85,7 +84,7 @@ export class MemoryKeeper {
         if (n === kept.lastWrite + 1) {
           kept.lastWrite = n;
           for (const line of Buffer.from(bytes).toString().split('\n').filter(Boolean))
-            keeper.#take(kept, line);
+            this.#take(kept, line);
         }
         queueMicrotask(() => kept.listener?.wrote(n));
       },

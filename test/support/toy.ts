@@ -61,7 +61,7 @@ export const toy: Dialect<ToyState> = {
     return { state: { ...state, open }, signals: [], writes: [{ kind: command.kind, ref }] };
   },
   render: (write) =>
-    `${write.kind === 'prompt' ? 'p' : write.kind === 'interrupt' ? 'i' : 'n'} ${String(write.ref)}`,
+    `${write.kind === 'prompt' ? 'p' : write.kind === 'interrupt' ? 'i' : 'n'} ${typeof write.ref === 'string' ? write.ref : ''}`,
   revive(json) {
     if (typeof json !== 'object' || json === null || !('block' in json)) throw new Error('not a toy state');
     return { block: Number(json['block']), open: json['open'] === true };
@@ -113,8 +113,7 @@ export async function toyHost(journal: MemoryJournal, keeper: MemoryKeeper): Pro
           ports: {
             children,
             committer: journal,
-            // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the state stays the toy's own
-            dialect: toy as unknown as Dialect<unknown>,
+            dialect: toy,
             generation: journal.generation,
             bounds: { startTimeoutMs: 1000, stdinTimeoutMs: 1000, maxLine: 1 << 20 },
             input: (turn) => journal.turn(turn)?.input ?? '',
