@@ -1,0 +1,179 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { checkJournal, TestDaemon, testHome, type TestHome } from '../support/daemon.ts';
+
+/** What a client may get wrong: each is a problem with a code and what to do, and the daemon goes on. */
+let home: TestHome;
+let daemon: TestDaemon;
+
+beforeAll(async () => {
+  const agents = new URL('../agents/', import.meta.url).pathname;
+  home = testHome({
+    config: `[agents.claude]\npath = "${agents}fake-claude.mjs"\n[agents.codex]\npath = "/nowhere/codex"\n`,
+  });
+  daemon = await TestDaemon.start(home);
+});
+
+afterAll(async () => {
+  await daemon?.stop();
+  await home?.[Symbol.asyncDispose]();
+});
+
+const create = (more: Record<string, unknown>) =>
+  daemon.request('POST', '/v1/sessions', { agent: 'claude', cwd: home.cwd, mode: 'bypass', ...more });
+
+test('an agent that nobody knows: unknown_agent names those there are', async () => {
+  const { status, body } = await create({ agent: 'clod' });
+  expect([status, body.code]).toEqual([422, 'unknown_agent']);
+  expect(body.detail).toContain('clod');
+  expect(body.fix).toMatch(/claude.*codex/);
+});
+
+test('an agent that is not where the configuration says: agent_unavailable names the path and what to do', async () => {
+  const { status, body } = await create({ agent: 'codex' });
+  expect([status, body.code]).toEqual([422, 'agent_unavailable']);
+  expect(body.detail).toContain('/nowhere/codex');
+  expect(body.fix).toMatch(/doctor|config/);
+});
+
+test.each([
+  ['is missing', '/nowhere/at/all'],
+  ['is a file', 'FILE'],
+  ['is relative', 'work'],
+])('cwd %s: bad_cwd names it and what to give', async (_name, cwd) => {
+  const file = join(home.root, 'a-file');
+  writeFileSync(file, '');
+  const given = cwd === 'FILE' ? file : cwd;
+  const { status, body } = await create({ cwd: given });
+  expect([status, body.code]).toEqual([422, 'bad_cwd']);
+  expect(body.detail).toContain(given);
+  expect(body.fix).toMatch(/absolute path of a directory/);
+});
+
+test('a body that is not JSON: bad_request', async () => {
+  for (const text of ['{', 'agent=claude', '"text"', '[]', 'null', '\u0000']) {
+    const { status, body, headers } = await daemon.request('POST', '/v1/sessions', text);
+    expect([text, status, body.code]).toEqual([text, 400, 'bad_request']);
+    expect(headers.get('content-type')).toContain('application/problem+json');
+  }
+});
+
+test('a body of another content type: unsupported_type', async () => {
+  const { status, body } = await daemon.request('POST', '/v1/sessions', 'agent=claude', {
+    'content-type': 'application/x-www-form-urlencoded',
+  });
+  expect([status, body.code]).toEqual([415, 'unsupported_type']);
+});
+
+test('a body over 10 MiB: too_large, and the next request is answered', async () => {
+  const { status, body } = await create({ name: 'x'.repeat(11 * 1024 * 1024) });
+  expect([status, body.code]).toEqual([413, 'too_large']);
+  expect((await daemon.request('GET', '/v1/health')).status).toBe(200);
+});
+
+test('fields that nobody knows are refused by name', async () => {
+  const { status, body } = await create({ colour: 'red', limits: { maxCost: 3 } });
+  expect([status, body.code]).toEqual([400, 'unknown_field']);
+  expect(body.fields).toEqual(expect.arrayContaining(['colour', 'limits.maxCost']));
+});
+
+test('values of a wrong type are refused by path', async () => {
+  const wrong: readonly (readonly [Record<string, unknown>, string])[] = [
+    [{ agent: 7 }, 'agent'],
+    [{ cwd: null }, 'cwd'],
+    [{ mode: 'yolo' }, 'mode'],
+    [{ env: { PATH: 3 } }, 'env.PATH'],
+    [{ env: { 'not a name': 'x' } }, 'env'],
+  ];
+  for (const [more, path] of wrong) {
+    const { status, body } = await create(more);
+    expect([path, status, body.code]).toEqual([path, 400, 'bad_request']);
+    expect(body.errors[0].path).toContain(path);
+  }
+});
+
+test('no token and a wrong one: unauthorized, with where the right one is', async () => {
+  for (const authorization of ['', 'Bearer ', 'Bearer wrong', `Basic ${daemon.token}`, daemon.token]) {
+    const { status, body } = await daemon.request('GET', '/v1/sessions', undefined, { authorization });
+    expect([authorization, status, body.code]).toEqual([authorization, 401, 'unauthorized']);
+    expect(body.fix).toContain('token');
+    expect(JSON.stringify(body)).not.toContain(daemon.token);
+  }
+});
+
+test('a session that is not there: not_found on every route', async () => {
+  const routes: readonly (readonly [string, string, unknown])[] = [
+    ['GET', '', undefined],
+    ['PATCH', '', { name: 'x' }],
+    ['DELETE', '', undefined],
+    ['POST', '/turns', { input: 'x' }],
+    ['GET', '/turns', undefined],
+    ['GET', '/turns/trn_nothing', undefined],
+    ['POST', '/interrupt', {}],
+    ['GET', '/events', undefined],
+  ];
+  for (const [method, rest, body] of routes) {
+    const answer = await daemon.request(method, `/v1/sessions/ses_nothing${rest}`, body);
+    expect([method, rest, answer.status, answer.body.code]).toEqual([method, rest, 404, 'not_found']);
+  }
+});
+
+test('a turn that is not there, or is of another session: not_found', async () => {
+  const [one, other] = [await daemon.session('claude'), await daemon.session('claude')];
+  const turn = await daemon.send(one, 'say x');
+  await daemon.ending(one, turn);
+  for (const path of [`${one}/turns/trn_nothing`, `${other}/turns/${turn}`]) {
+    const { status, body } = await daemon.request('GET', `/v1/sessions/${path}`);
+    expect([status, body.code]).toEqual([404, 'not_found']);
+    expect(body.detail).toContain('turn');
+  }
+});
+
+test('a cursor that is no number, negative or ahead: a problem, and in a stream too', async () => {
+  const session = await daemon.session('claude');
+  for (const after of ['x', '-1', '1.5', '99999999999999999999']) {
+    const { status, body } = await daemon.request('GET', `/v1/sessions/${session}/events?after=${after}`);
+    expect([after, status, body.code]).toEqual([after, 400, 'bad_request']);
+  }
+  const ahead = await daemon.request('GET', `/v1/sessions/${session}/events?after=1000000`);
+  expect([ahead.status, ahead.body.code]).toEqual([410, 'cursor_ahead']);
+});
+
+test('whenBusy that is not built: 422 unsupported while a turn runs, whose turn is not touched', async () => {
+  const session = await daemon.session('claude');
+  const gate = join(home.cwd, 'gate-busy');
+  const turn = await daemon.send(session, `hold ${gate} then say done`);
+  await daemon.follow(session, (event) => event.type === 'message.delta');
+  for (const whenBusy of ['queue', 'steer', 'interrupt']) {
+    const { status, body } = await daemon.request('POST', `/v1/sessions/${session}/turns`, {
+      input: 'say no',
+      whenBusy,
+    });
+    expect([whenBusy, status, body.code]).toEqual([whenBusy, 422, 'unsupported']);
+    expect(body.detail).toContain('whenBusy');
+  }
+  const busy = await daemon.request('POST', `/v1/sessions/${session}/turns`, { input: 'say no' });
+  expect([busy.status, busy.body.code]).toEqual([409, 'turn_in_progress']);
+  writeFileSync(gate, '');
+  const events = await daemon.ending(session, turn);
+  expect(events.at(-1)?.type).toBe('turn.completed');
+  checkJournal(events);
+});
+
+test('a message without text, or with a block of an unknown type: bad_request, no turn is made', async () => {
+  const session = await daemon.session('claude');
+  for (const input of [undefined, 7, [], [{ type: 'video' }], [{ type: 'text' }]]) {
+    const { status, body } = await daemon.request('POST', `/v1/sessions/${session}/turns`, { input });
+    expect([input, status, body.code]).toEqual([input, 400, 'bad_request']);
+  }
+  expect((await daemon.request('GET', `/v1/sessions/${session}/turns`)).body.items).toEqual([]);
+});
+
+test('a route or a method that is not there: a problem, no stack', async () => {
+  const lost = await daemon.request('GET', '/v1/nothing');
+  expect([lost.status, lost.body.code]).toEqual([404, 'not_found']);
+  const method = await daemon.request('PUT', '/v1/sessions', {});
+  expect(method.status).toBe(405);
+  expect(JSON.stringify(method.body)).not.toContain('at ');
+});
