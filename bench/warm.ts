@@ -196,6 +196,8 @@ function bareClaude(real: RealAgents): Bare {
         type: 'user',
         message: { role: 'user', content: 'say hello there' },
         parent_tool_use_id: null,
+        // As every message of ours has one: with it the CLI reports the life of the message, which costs it some ms.
+        uuid: randomUUID(),
       });
       await child.line((line: Line) => line['event']?.delta?.type === 'text_delta', { from });
       const at = performance.now();

@@ -14,7 +14,7 @@ import {
   type StatusView,
   type UpdateSession,
 } from '../protocol/index.ts';
-import type { Draft, EventPage, Followed, SessionSpec } from '../session/ports.ts';
+import type { Draft, EventPage, Followed, SessionRecord, SessionSpec } from '../session/ports.ts';
 import { Session } from '../session/session.ts';
 import { newSessionState } from '../session/state.ts';
 import type { Answered, Caller, Host, Page } from './face.ts';
@@ -45,11 +45,7 @@ export class SessionHost implements Host {
   async recover(): Promise<void> {
     await recover({
       journal: this.#ports.journal,
-      session: (record) => {
-        const state = reviveSession(record, this.#ports.journal);
-        const open = state.turn.kind === 'none' ? undefined : this.#ports.journal.turn(state.turn.id);
-        return this.#keep(new Session(state, this.#sessionPorts(), open));
-      },
+      session: (record) => this.#revive(record),
       runtime: (session, id) => this.#runtime(session, id),
       report: this.#ports.report,
     });
@@ -75,6 +71,7 @@ export class SessionHost implements Host {
           draft.afterCommit(() => {
             kept = true;
             this.#keep(session);
+            this.#forgetWhenDone(session);
           });
           return { answer: session.view(), keep: spec.id };
         },
@@ -122,9 +119,6 @@ export class SessionHost implements Host {
       return { value: this.get(id), replayed: false };
     return this.#command(id, caller, (session, draft) => {
       session.apply(draft, [{ kind: 'close', by: caller.by, reason: 'closed by a client' }]);
-      draft.afterCommit(() => {
-        this.#forgetWhenDone(session);
-      });
     });
   }
 
@@ -185,7 +179,7 @@ export class SessionHost implements Host {
       ...described,
       pool: { maxWarm: this.#ports.pool.maxWarm, leases: leasesOf(open, this.#runtimes), waiting: 0 },
       sessions: {
-        open: open.length,
+        open: this.#ports.journal.openSessions(),
         working: open.filter((session) => session.state.turn.kind !== 'none').length,
       },
       journal: this.#ports.journal.status(),
@@ -251,13 +245,14 @@ export class SessionHost implements Host {
     return session;
   }
 
-  /** A closed session needs no memory once its process is gone. */
+  /** A session without a process and without a turn is in the journal alone: it needs no memory, and lives again with the next command. */
   #forgetWhenDone(session: Session): void {
     this.#quiet.changed();
-    if (session.state.phase !== 'closed' || session.state.runtime.kind !== 'none') return;
+    const { phase, runtime, turn } = session.state;
+    if (runtime.kind !== 'none' || turn.kind !== 'none') return;
     session.dispose();
     this.#sessions.delete(session.id);
-    this.#ports.secrets.remove(session.id);
+    if (phase === 'closed') this.#ports.secrets.remove(session.id);
   }
 
   async #command(
@@ -270,6 +265,9 @@ export class SessionHost implements Host {
       parse: (stored) => SessionView.parse(stored),
       decide: (draft) => {
         const session = this.#mustLive(id);
+        draft.afterCommit(() => {
+          this.#forgetWhenDone(session);
+        });
         act(session, draft);
         return { answer: session.view(), keep: id };
       },
@@ -291,7 +289,7 @@ export class SessionHost implements Host {
         if (turn === undefined)
           throw new PilotlightError('internal', `Session ${id} has no turn after a command`);
         draft.afterCommit(() => {
-          this.#quiet.changed();
+          this.#forgetWhenDone(session);
         });
         return { answer: turn, keep: turn.id };
       },
@@ -301,8 +299,20 @@ export class SessionHost implements Host {
   #mustLive(id: string): Session {
     const session = this.#sessions.get(id);
     if (session !== undefined) return session;
-    if (this.#ports.journal.session(id) === undefined) throw noSession(id);
-    throw new PilotlightError('session_closed', `Session ${id} is closed`, { fix: 'Create a new session.' });
+    const record = this.#ports.journal.session(id);
+    if (record === undefined) throw noSession(id);
+    if (record.closed)
+      throw new PilotlightError('session_closed', `Session ${id} is closed`, {
+        fix: 'Create a new session.',
+      });
+    return this.#revive(record);
+  }
+
+  #revive(record: SessionRecord): Session {
+    const { journal } = this.#ports;
+    const state = reviveSession(record, journal);
+    const turn = state.turn.kind === 'none' ? undefined : journal.turn(state.turn.id);
+    return this.#keep(new Session(state, this.#sessionPorts(), turn));
   }
 
   #mustExist(id: string): void {

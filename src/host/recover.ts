@@ -1,6 +1,7 @@
 /**
  * From the journal to living sessions: what a new daemon does with what the one before left.
- * Every open session lives again; every runtime is taken over, or its end is written; a turn whose process is gone gets its ending.
+ * Every runtime is taken over, or its end is written; a turn whose process is gone gets its ending. A turn always has a runtime's row:
+ * the one it runs in, or the one that is being started for it, written in the same commit.
  */
 import type { Journal, SessionRecord } from '../session/ports.ts';
 import type { Session } from '../session/session.ts';
@@ -18,28 +19,16 @@ export async function recover(recovery: Recovery): Promise<void> {
   const sessions = reviveAll(recovery);
   const adopted = recovery.journal.runtimes().map((record) => adopt(recovery, sessions, record));
   await Promise.all(adopted);
-  await Promise.all([...sessions.values()].map((session) => settle(recovery, session)));
 }
 
+/** Only sessions with a process: one without is in the journal alone until somebody commands it. */
 function reviveAll(recovery: Recovery): Map<string, Session> {
   const sessions = new Map<string, Session>();
-  let after: string | undefined;
-  for (;;) {
-    const records = recovery.journal.sessions({
-      closed: false,
-      limit: 1000,
-      ...(after === undefined ? {} : { after }),
-    });
-    for (const record of records) revive(recovery, sessions, record);
-    after = records.at(-1)?.id;
-    if (records.length < 1000) break;
-  }
-  // A closed session whose process was still ending is needed until that is over.
-  for (const runtime of recovery.journal.runtimes()) {
-    const id = runtime.sessions[0];
-    const record = id === undefined || sessions.has(id) ? undefined : recovery.journal.session(id);
-    if (record !== undefined) revive(recovery, sessions, record);
-  }
+  for (const runtime of recovery.journal.runtimes())
+    for (const id of runtime.sessions) {
+      const record = sessions.has(id) ? undefined : recovery.journal.session(id);
+      if (record !== undefined) revive(recovery, sessions, record);
+    }
   return sessions;
 }
 
@@ -64,23 +53,4 @@ async function adopt(
   const adopted = runtime.adopt(record, recovery.journal.outboxOf(record.id)).catch(recovery.report);
   // One that was starting or ending is waited for by its own session only: ending it may take seconds.
   if (record.phase === 'ready') await adopted;
-}
-
-/** A session that believes in a runtime of which there is no row. */
-async function settle(recovery: Recovery, session: Session): Promise<void> {
-  const { runtime } = session.state;
-  if (runtime.kind === 'none') return;
-  if (recovery.journal.runtimes().some((record) => record.id === runtime.id)) return;
-  const pid = runtime.kind === 'ready' ? runtime.pid : 0;
-  await session
-    .submit({
-      kind: 'runtime-ended',
-      runtime: runtime.id,
-      pid,
-      reason: 'crashed',
-      lost: true,
-      lines: 0,
-      chunks: 0,
-    })
-    .catch(recovery.report);
 }

@@ -126,6 +126,11 @@ export class SqliteJournal implements Journal, AsyncDisposable {
     return this.#tables.session(id);
   }
 
+  openSessions(): number {
+    this.#mustBeOpen();
+    return this.#tables.openSessions();
+  }
+
   turns(session: string, options?: Parameters<Journal['turns']>[1]): readonly TurnView[] {
     this.#mustBeOpen();
     return this.#tables.turns(session, options);

@@ -44,6 +44,7 @@ const SQL = {
   sessionsByClosed:
     'SELECT id, spec, state, last_seq, closed, last_activity_at FROM sessions WHERE closed = ? AND id > ? ORDER BY id LIMIT ?',
   session: 'SELECT id, spec, state, last_seq, closed, last_activity_at FROM sessions WHERE id = ?',
+  openSessions: 'SELECT count(*) AS count FROM sessions WHERE closed = 0',
   turns: 'SELECT json FROM turns WHERE session = ? ORDER BY seq, id LIMIT ?',
   turnsAfter:
     'SELECT json FROM turns WHERE session = ? AND (seq, id) > (SELECT seq, id FROM turns WHERE id = ?) ORDER BY seq, id LIMIT ?',

@@ -40,6 +40,11 @@ export class Tables {
     return row === undefined ? undefined : sessionOf(row);
   }
 
+  openSessions(): number {
+    const row = this.#statements.openSessions.get();
+    return row === undefined ? 0 : integer(row, 'count');
+  }
+
   /** In order of seq. */
   turns(
     session: string,

@@ -4,16 +4,16 @@
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { within } from '../async/awake.ts';
-import { isAlive } from '../process/identity.ts';
-import { endProcess } from '../process/ladder.ts';
-import type { LadderTimes, ProcessIdentity } from '../process/ports.ts';
+import { endProcess, waitUntilGone } from '../process/ladder.ts';
+import type { LadderTimes } from '../process/ports.ts';
 import { reapDead } from '../process/reap.ts';
 import { socketPath } from '../process/socket-path.ts';
 import { messageOf, PilotlightError } from '../protocol/errors.ts';
+import { findKeeper, type Found } from './find.ts';
 import { FrameReader, PROTOCOL, send, type Report, type RestartCommand } from './frames.ts';
 import { readReport } from './headers.ts';
 import { KeptHost } from './kept-host.ts';
@@ -35,16 +35,10 @@ export interface ConnectOptions {
   readonly helloMs?: number;
 }
 
-interface Found {
-  readonly identity: ProcessIdentity;
-  readonly secret: string;
-  readonly socket: string;
-  readonly version: string;
-  readonly protocol: number;
-}
-
 const HELLO_MS = 3000;
 const START_MS = 10_000;
+/** Between the end of a process's sockets and its own. */
+const GONE_MS = 2000;
 const ATTEMPTS = 3;
 const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './main.ts' : './main.js', import.meta.url);
 
@@ -52,17 +46,22 @@ const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './main.ts' : './main.js
 export async function connectKeeper(options: ConnectOptions): Promise<KeptHost> {
   let last: unknown;
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    const found = findKeeper(options.home) ?? (await startKeeper(options));
+    const running = findKeeper(options.home);
+    let found = running;
     try {
+      found ??= await startKeeper(options);
       const host = await greet(found, options);
-      if (found.version === options.version || host.childCount() > 0) return host;
+      // One that was started just now is what is installed, whatever it says: another would be the same.
+      if (running === undefined || found.version === options.version || host.childCount() > 0) return host;
       // An idle keeper of another version makes room for one of ours.
       await host.stop();
     } catch (error) {
       last = error;
       const silent = error instanceof PilotlightError && error.code === 'timeout';
       // One that closes the door has another daemon, a newer one: it is not ours to end.
-      if (!silent && isAlive(found.identity)) break;
+      // One that ends closes its sockets a moment before it is gone.
+      if (found === undefined) continue;
+      if (!silent && !(await waitUntilGone(found.identity, GONE_MS))) break;
       // One that lives and does not answer is ended, after its identity was checked, and what it held is reaped.
       await endProcess(found.identity);
     }
@@ -72,31 +71,6 @@ export async function connectKeeper(options: ConnectOptions): Promise<KeptHost> 
     fix: `See ${join(options.home, 'logs', 'keeper.log')}.`,
     cause: last,
   });
-}
-
-/** The live keeper that keeper.json names. A file that is torn, or names a process that is gone or is another, is no keeper. */
-export function findKeeper(home: string): Found | undefined {
-  try {
-    const read: unknown = JSON.parse(readFileSync(join(home, 'keeper.json'), 'utf8'));
-    if (typeof read !== 'object' || read === null) return undefined;
-    const field = (key: string): unknown => Reflect.get(read, key);
-    const [pid, startTime, secret, socket, version, protocol] = [
-      'pid',
-      'startTime',
-      'secret',
-      'socket',
-      'version',
-      'protocol',
-    ].map(field);
-    if (typeof pid !== 'number' || typeof startTime !== 'string' || typeof secret !== 'string')
-      return undefined;
-    if (typeof socket !== 'string' || typeof version !== 'string' || typeof protocol !== 'number')
-      return undefined;
-    const identity = { pid, startTime };
-    return isAlive(identity) ? { identity, secret, socket, version, protocol } : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 async function startKeeper(options: ConnectOptions): Promise<Found> {
@@ -198,6 +172,6 @@ function noAnswer(found: Found): PilotlightError {
 
 /** Only of a keeper that is gone: one that lives has turned to a newer daemon, whose children these are now. */
 async function reapLost(found: Found, options: ConnectOptions): Promise<void> {
-  if (isAlive(found.identity)) return;
+  if (!(await waitUntilGone(found.identity, GONE_MS))) return;
   await reapDead({ recordDir: join(options.home, 'processes'), homeId: options.homeId, keepIds: [] });
 }

@@ -8,7 +8,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { gone } from '../../test/support/daemon.ts';
 import { identityOf, isAlive, marked } from '../../test/support/processes.ts';
 import type { Child, ChildExit, ChildListener } from '../process/ports.ts';
-import { connectKeeper, findKeeper } from './client.ts';
+import { connectKeeper } from './client.ts';
+import { findKeeper } from './find.ts';
 import type { KeptHost } from './kept-host.ts';
 
 const NODE = process.execPath;

@@ -43,11 +43,18 @@ export class Keeper {
   readonly #starter: DaemonStarter;
   #daemon: { readonly socket: Socket; readonly generation: number } | undefined;
   #grace: Disposable | undefined;
+  /** The highest generation that was ever here: an older daemon stays out when the newer one is gone, too. */
+  #newest = 0;
+  readonly #spawning = new Set<Promise<void>>();
   #stopping = false;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
-    this.#starter = new DaemonStarter(options.home, options.log);
+    this.#starter = new DaemonStarter(
+      options.home,
+      options.log,
+      () => this.#daemon === undefined && !this.#stopping,
+    );
     this.#alone();
   }
 
@@ -102,8 +109,8 @@ export class Keeper {
     if (order.t !== 'hello') throw new Error('no hello');
     if (!sameSecret(order.secret, this.#options.secret)) throw new Error('wrong secret');
     if (order.v !== PROTOCOL) throw new Error(`protocol ${String(order.v)}`);
-    if (this.#daemon !== undefined && order.generation < this.#daemon.generation)
-      throw new Error('an older generation');
+    if (order.generation < this.#newest) throw new Error('an older generation');
+    this.#newest = order.generation;
     const older = this.#daemon;
     this.#daemon = { socket, generation: order.generation };
     older?.socket.destroy();
@@ -111,19 +118,29 @@ export class Keeper {
     this.#grace = undefined;
     this.#starter.use(order.restart);
     for (const child of this.#children.values()) child.detach();
+    void this.#welcome(socket);
+    return order.generation;
+  }
+
+  /** A child that is being started is named, too: the daemon that asked for it may be gone. */
+  async #welcome(socket: Socket): Promise<void> {
+    await Promise.allSettled(this.#spawning);
     const me = processIdentity(process.pid) ?? { pid: process.pid, startTime: '' };
     const children = [...this.#children.values()].flatMap((child) => child.state ?? []);
-    send(socket, { t: 'welcome', v: PROTOCOL, version: this.#options.version, ...me, children });
-    return order.generation;
+    if (this.#daemon?.socket === socket)
+      send(socket, { t: 'welcome', v: PROTOCOL, version: this.#options.version, ...me, children });
   }
 
   #obey(order: Order, frame: Frame): void {
     switch (order.t) {
       case 'hello':
         throw new Error('hello twice');
-      case 'spawn':
-        void this.#spawn(order, frame.body);
+      case 'spawn': {
+        const spawning = this.#spawn(order, frame.body);
+        this.#spawning.add(spawning);
+        void spawning.finally(() => this.#spawning.delete(spawning));
         return;
+      }
       case 'attach':
         this.#children.get(order.id)?.attach(this.#tell, order.from);
         return;
@@ -187,7 +204,9 @@ export class Keeper {
         mark,
         ladder: this.#options.ladder,
         tell: this.#tell,
-        onExit: () => quietly(() => removeRecord(records, id)),
+        onExit: (stuck) => {
+          if (!stuck) quietly(() => removeRecord(records, id));
+        },
       });
       quietly(() => writeRecord(records, { ...about, identity: held.identity }));
       this.#tell({ t: 'spawned', id, identity: held.identity });

@@ -31,7 +31,6 @@ export class KeptChild {
   #received = 0;
   #exit: ChildExit | undefined;
   #exitTold = false;
-  #draining = false;
   openTurn = false;
 
   constructor(id: string, bounds: KeptBounds) {
@@ -45,7 +44,7 @@ export class KeptChild {
     readonly mark: string;
     readonly ladder: LadderTimes;
     readonly tell: Tell | undefined;
-    readonly onExit: () => void;
+    readonly onExit: (stuck: boolean) => void;
   }): Promise<HeldChild> {
     this.#tell = options.tell;
     const held = await HeldChild.start({
@@ -62,7 +61,7 @@ export class KeptChild {
         refused: (n, last, reason) => void this.#tell?.({ t: 'refused', id: this.id, n, last, reason }),
         exit: (exit) => {
           this.#exit = exit;
-          options.onExit();
+          options.onExit(exit.stuck.length > 0);
           this.flow();
         },
       },
@@ -118,17 +117,16 @@ export class KeptChild {
     this.#held?.end();
   }
 
-  /** Reads to the end whoever listens: the process is being ended, and an exit comes only after its output. */
+  /** The process is being ended and nobody may listen any more: its exit does not wait for a reader. */
   drain(): void {
-    this.#draining = true;
-    this.flow();
+    this.#held?.readToEnd();
   }
 
   /** Tells what may be told, and reads the child or does not. Called after every change. */
   flow(): void {
     const tell = this.#tell;
     if (tell !== undefined) this.#tellOutput(tell);
-    if (!this.#draining && this.#full()) this.#held?.pause();
+    if (this.#full()) this.#held?.pause();
     else if (this.#held?.paused === true) this.#held.resume();
   }
 

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { processIdentity } from '../process/identity.ts';
 import { socketPath } from '../process/socket-path.ts';
 import { VERSION } from '../protocol/version.ts';
+import { findKeeper } from './find.ts';
 import { PROTOCOL } from './frames.ts';
 import { Keeper } from './keeper.ts';
 import { readSettings } from './settings.ts';
@@ -31,8 +32,11 @@ function log(message: string): void {
 }
 
 function leave(): void {
-  rmSync(socket, { force: true });
-  rmSync(file, { force: true });
+  // Only what is still ours: a keeper that was given up for lost may have a successor by now.
+  if (findKeeper(home)?.secret === secret) {
+    rmSync(socket, { force: true });
+    rmSync(file, { force: true });
+  }
   // What is written to the socket goes out first.
   setImmediate(() => process.exit(0));
 }
@@ -41,7 +45,6 @@ const keeper = new Keeper({ home, secret, version: VERSION, ...settings, log, on
 const server = createServer((connection) => {
   keeper.accept(connection);
 });
-process.umask(0o077);
 for (const signal of ['SIGHUP', 'SIGPIPE', 'SIGINT'] as const) process.on(signal, () => undefined);
 process.on('SIGTERM', () => void keeper.stop());
 process.on('uncaughtException', (error) => {
@@ -54,6 +57,8 @@ server.on('error', (error) => {
   log(`the socket ${socket} cannot be had: ${error.message}`);
   process.exit(1);
 });
+// Only for the socket: the mask is inherited by every agent, whose files are the user's and not ours.
+const mask = process.umask(0o077);
 server.listen(socket, () => {
   chmodSync(socket, 0o600);
   const about = { ...processIdentity(process.pid), secret, socket, version: VERSION, protocol: PROTOCOL };
@@ -63,3 +68,4 @@ server.listen(socket, () => {
   process.send?.('ready');
   process.disconnect?.();
 });
+process.umask(mask);

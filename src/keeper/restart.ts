@@ -2,10 +2,13 @@
 import { spawn } from 'node:child_process';
 import { openSync, closeSync } from 'node:fs';
 import { join } from 'node:path';
+import { after } from '../async/after.ts';
 import type { RestartCommand } from './frames.ts';
 
 const TIMES = 5;
 const WITHIN_MS = 10 * 60_000;
+/** Before one that failed at its start is tried again: meanwhile somebody else's may have come. */
+const AGAIN_MS = 1000;
 
 export class DaemonStarter {
   readonly #home: string;
@@ -13,9 +16,13 @@ export class DaemonStarter {
   #command: RestartCommand | undefined;
   #starts: number[] = [];
 
-  constructor(home: string, log: (message: string) => void) {
+  readonly #wanted: () => boolean;
+
+  /** `wanted`: whether there is no daemon and one is to be had. */
+  constructor(home: string, log: (message: string) => void, wanted: () => boolean) {
     this.#home = home;
     this.#log = log;
+    this.#wanted = wanted;
   }
 
   /** How to start it; undefined when it leaves on purpose. */
@@ -53,6 +60,13 @@ export class DaemonStarter {
       });
       daemon.on('error', (error) => {
         this.#log(`the daemon could not be started: ${error.message}`);
+      });
+      daemon.once('exit', (code) => {
+        if (code === 0) return;
+        const wait = AGAIN_MS * 2 ** (this.#starts.length - 1);
+        after(wait, () => {
+          if (this.#wanted() && this.#command === command) this.daemonLeft();
+        });
       });
       daemon.unref();
     } catch (error) {

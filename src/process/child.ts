@@ -46,28 +46,30 @@ export class HeldChild {
   readonly #process: Spawned;
   readonly #options: HoldOptions;
   #stderr = '';
-  #read = 0;
   #ended = false;
+  /** Whether what is left in the pipe is read whoever pauses, once the tree is gone. */
+  #lastWords: 'as asked' | 'wanted' | 'being read' = 'as asked';
   #ending: Promise<readonly ProcessIdentity[]> | undefined;
 
   /** Starts it. Rejects with `spawn_failed` saying what could not be started, where, and what to do. */
   static async start(options: HoldOptions): Promise<HeldChild> {
     const { spec, mark } = options;
     checkDirectory(spec);
-    const child = spawn(spec.file, [...spec.args], {
-      cwd: spec.cwd,
-      env: { ...spec.env, [MARK]: mark },
-      stdio: ['pipe', 'pipe', 'pipe'],
-      detached: true,
-    });
-    // From here on an error has somewhere to go, whenever it comes.
-    child.on('error', () => undefined);
     try {
+      // Some refusals are thrown (E2BIG, a NUL in an argument), others come as an event.
+      const child = spawn(spec.file, [...spec.args], {
+        cwd: spec.cwd,
+        env: { ...spec.env, [MARK]: mark },
+        stdio: ['pipe', 'pipe', 'pipe'],
+        detached: true,
+      });
+      // From here on an error has somewhere to go, whenever it comes.
+      child.on('error', () => undefined);
       await once(child, 'spawn');
+      return new HeldChild(child, options);
     } catch (error) {
       throw failure(spec, error);
     }
-    return new HeldChild(child, options);
   }
 
   private constructor(child: Spawned, options: HoldOptions) {
@@ -80,7 +82,6 @@ export class HeldChild {
     const { listener } = options;
     this.stdin = new NumberedStdin(child.stdin, listener);
     child.stdout.on('data', (bytes: Buffer) => {
-      this.#read += bytes.length;
       listener.out(bytes);
     });
     child.stdout.on('error', () => undefined);
@@ -93,7 +94,12 @@ export class HeldChild {
   }
 
   pause(): void {
-    this.#process.stdout.pause();
+    if (this.#lastWords !== 'being read') this.#process.stdout.pause();
+  }
+
+  /** When its tree is gone, the rest of its stdout is read whoever pauses: no more than the system holds in a pipe. */
+  readToEnd(): void {
+    if (this.#lastWords === 'as asked') this.#lastWords = 'wanted';
   }
 
   resume(): void {
@@ -121,18 +127,22 @@ export class HeldChild {
   }
 
   async #watch(): Promise<void> {
-    const { stdout } = this.#process;
+    const { stdout, stderr } = this.#process;
     const [code, signal] = await exitOf(this.#process);
     this.#ended = true;
     // What it leaves behind goes with it (P6): a background command of an agent that crashed is nobody's.
     this.end();
     // Its stdout is read to the end, however slowly the reader takes it; but a grandchild may hold the pipe for ever.
-    for (let quiet = 0; !stdout.closed && quiet < STDOUT_GRACE_MS; quiet += LOOK_MS) {
-      const before = this.#read;
-      await sleep(LOOK_MS);
-      if (this.paused || this.#read !== before) quiet = 0;
-    }
     const stuck = (await this.#ending) ?? [];
+    if (this.#lastWords === 'wanted') {
+      this.#lastWords = 'being read';
+      this.resume();
+    }
+    // Time in which the reader takes nothing does not count; what is left in a pipe is some 200 KB, what comes after it is a stranger's.
+    for (let read = 0; !(stdout.closed && stderr.closed) && read < STDOUT_GRACE_MS;) {
+      await sleep(LOOK_MS);
+      if (!this.paused) read += LOOK_MS;
+    }
     stdout.destroy();
     this.#process.stderr.destroy();
     const exit: ChildExit = {

@@ -52,6 +52,11 @@ export async function endProcess(
   return until(() => !isAlive(identity), 5000);
 }
 
+/** Resolves with whether the process is gone. */
+export function waitUntilGone(identity: ProcessIdentity, ms: number): Promise<boolean> {
+  return until(() => !isAlive(identity), ms);
+}
+
 function signalAll(identities: readonly ProcessIdentity[], signal: 'SIGTERM' | 'SIGKILL'): void {
   for (const identity of identities) {
     if (!isAlive(identity)) continue;

@@ -41,8 +41,12 @@ export class NumberedStdin {
     if (this.#closed !== undefined) return this.#listener.refused(n, this.#last, this.#closed);
     this.#last = n;
     this.#stream.write(bytes, (error) => {
-      if (error !== null && error !== undefined)
+      if (error !== null && error !== undefined) {
+        // Not taken: whoever sends it again must be answered again, and not for ever be left waiting.
+        this.#closed ??= error.message;
+        this.#last = Math.min(this.#last, n - 1);
         return this.#listener.refused(n, this.#confirmed, error.message);
+      }
       this.#confirmed = n;
       this.#listener.wrote(n);
     });

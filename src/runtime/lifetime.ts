@@ -20,7 +20,7 @@ import type {
 import { launch, LaunchFailure, type Launched } from './launch.ts';
 import type { RuntimeOrigin, RuntimePorts } from './ports.ts';
 import { Reading } from './reading.ts';
-import { Relay } from './relay.ts';
+import { exitOf, Relay } from './relay.ts';
 import { readRow, readWrites } from './row.ts';
 import { Runtime } from './runtime.ts';
 
@@ -319,22 +319,4 @@ export class Lifetime implements Voice {
       chunks: 0,
     };
   }
-}
-
-/** Resolves when the child behind a relay is gone or lost; its output is passed over. */
-async function exitOf(relay: Relay): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  relay.connect({
-    out: () => undefined,
-    stderr: () => undefined,
-    wrote: () => undefined,
-    refused: () => undefined,
-    exit: () => {
-      resolve();
-    },
-    lost: () => {
-      resolve();
-    },
-  });
-  await promise;
 }

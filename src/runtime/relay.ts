@@ -63,3 +63,21 @@ export class Relay implements ChildListener {
     else tell(this.#target);
   }
 }
+
+/** Resolves when the child behind a relay is gone or lost; its output is passed over. */
+export async function exitOf(relay: Relay): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  relay.connect({
+    out: () => undefined,
+    stderr: () => undefined,
+    wrote: () => undefined,
+    refused: () => undefined,
+    exit: () => {
+      resolve();
+    },
+    lost: () => {
+      resolve();
+    },
+  });
+  await promise;
+}

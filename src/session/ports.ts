@@ -194,6 +194,8 @@ export interface Journal extends Committer {
     readonly limit?: number;
   }): readonly SessionRecord[];
   session(id: string): SessionRecord | undefined;
+  /** How many sessions are not closed. */
+  openSessions(): number;
   turns(session: string, options?: { readonly after?: string; readonly limit?: number }): readonly TurnView[];
   turn(id: string): TurnView | undefined;
   runtimes(): readonly RuntimeRecord[];

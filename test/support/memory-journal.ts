@@ -151,6 +151,10 @@ export class MemoryJournal implements Journal {
     return this.#durable.sessions.get(id);
   }
 
+  openSessions(): number {
+    return [...this.#durable.sessions.values()].filter((one) => !one.closed).length;
+  }
+
   turns(session: string): readonly TurnView[] {
     return [...this.#durable.turns.values()].filter((turn) => turn.sessionId === session);
   }
