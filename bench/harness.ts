@@ -84,11 +84,19 @@ export class BenchDaemon {
 
   static async start(home: Home, env: Readonly<Record<string, string>>): Promise<BenchDaemon> {
     const began = performance.now();
-    const child = spawn(process.execPath, [MAIN, '--home', home.path, '--port', '0'], {
-      env: { PATH: `${join(process.execPath, '..')}:/usr/local/bin:/usr/bin:/bin`, HOME: home.root, ...env },
-      stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
-      detached: true,
-    });
+    const child = spawn(
+      process.execPath,
+      ['--max-semi-space-size=2', MAIN, '--home', home.path, '--port', '0'],
+      {
+        env: {
+          PATH: `${join(process.execPath, '..')}:/usr/local/bin:/usr/bin:/bin`,
+          HOME: home.root,
+          ...env,
+        },
+        stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
+        detached: true,
+      },
+    );
     const pipe = child.stdio[3];
     if (!pipe || !('on' in pipe)) throw new Error('no pipe');
     const lines = createInterface({ input: pipe as NodeJS.ReadableStream });

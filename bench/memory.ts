@@ -35,6 +35,15 @@ export async function memory(): Promise<void> {
     });
   }
   await daemon.stop();
+  // What the sessions themselves cost, without what a thousand requests leave in a heap that has room.
+  const again = await BenchDaemon.start(home, {});
+  const { keeper: next } = await again.request('GET', '/v1/status');
+  rows.push({
+    sessions: '1000, after a restart',
+    'daemon MB': round(rssMb(again.pid)),
+    'keeper MB': round(rssMb(next.pid)),
+  });
+  await again.stop();
   removeHome(home);
   const large = makeHome(config);
   await fill(large);
