@@ -9,6 +9,7 @@ const INWARD: ReadonlySet<ErrorCode> = new Set([
   'no_daemon',
   'journal_locked',
   'journal_unusable',
+  'port_in_use',
   'spawn_failed',
   'keeper_lost',
   'protocol',

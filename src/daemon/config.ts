@@ -84,7 +84,7 @@ export function readConfig(home: string, env = processEnvironment()): Config {
   const parsed = Config.safeParse(overlaid);
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.map(
-    (issue) => `${issue.path.join('.') || 'top level'}: ${issue.message}`,
+    (issue) => `${issue.path.join('.') || 'top level'}: ${issue.message}${origin(issue.path, env)}`,
   );
   throw new PilotlightError(
     'bad_request',
@@ -95,18 +95,30 @@ export function readConfig(home: string, env = processEnvironment()): Config {
   );
 }
 
+/** The variable that a key is from, when it is. */
+function origin(path: readonly PropertyKey[], env: Readonly<Record<string, string | undefined>>): string {
+  const found = Object.entries(VARIABLES).find(
+    ([name, [section, key]]) => section === path[0] && key === path[1] && (env[name] ?? '') !== '',
+  );
+  return found === undefined ? '' : ` (from ${found[0]})`;
+}
+
 function fromFile(file: string): Record<string, unknown> {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {};
-    throw new PilotlightError('bad_request', `${file} cannot be read: ${messageOf(error)}`, { cause: error });
+    throw new PilotlightError('bad_request', `${file} cannot be read: ${messageOf(error)}`, {
+      fix: 'Let this user read it, or move it away.',
+      cause: error,
+    });
   }
   try {
     return parseToml(text);
   } catch (error) {
     throw new PilotlightError('bad_request', `${file} is not valid TOML: ${messageOf(error)}`, {
+      fix: 'Mend the line that is named.',
       cause: error,
     });
   }

@@ -4,16 +4,17 @@
  */
 import { rmSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
-import { createApi, type Listening } from '../api/index.ts';
+import { createApi, type Api, type Listening } from '../api/index.ts';
 import type { SessionHost } from '../host/index.ts';
 import { openJournal, type OpenJournal } from '../journal/index.ts';
 import { processIdentity, socketPath, treeMemory } from '../process/index.ts';
-import { messageOf, VERSION, type StatusView } from '../protocol/index.ts';
+import { messageOf, PilotlightError, VERSION, type StatusView } from '../protocol/index.ts';
 import { assembleHost } from './assemble.ts';
 import type { Config } from './config.ts';
 import { writeJson, type Home } from './home.ts';
 import { KeeperLink } from './keeper-link.ts';
 import { openLog, openTrace, type Log } from './log.ts';
+import { listenFault } from './port-holder.ts';
 import { homeToken } from './token.ts';
 import { tokenCheck } from './token-check.ts';
 
@@ -123,7 +124,7 @@ function hostOf(running: Running): SessionHost {
 
 async function serve(running: Running, host: SessionHost): Promise<Daemon> {
   const { options, journal, keeper, log, report, token } = running;
-  const { home, config } = options;
+  const { home } = options;
   const left = Promise.withResolvers<void>();
   let leaving: Promise<void> | undefined;
   const listening: Listening[] = [];
@@ -133,8 +134,9 @@ async function serve(running: Running, host: SessionHost): Promise<Daemon> {
     leaving ??= (async () => {
       await before().catch(report);
       await Promise.all(listening.map((one) => one.close())).catch(report);
-      await journal.close().catch(report);
+      // Before the lock goes: behind it the file may be the next daemon's.
       rmSync(home.daemonFile, { force: true });
+      await journal.close().catch(report);
       left.resolve();
     })();
     return leaving;
@@ -160,12 +162,8 @@ async function serve(running: Running, host: SessionHost): Promise<Daemon> {
     },
     gc: () => journal.retain(),
   });
-  const socket = socketPath(home.socket);
-  rmSync(socket, { force: true });
-  const tcp = await api.listen({ host: config.server.host, port: config.server.port });
-  listening.push(tcp);
-  listening.push(await api.listen({ socket }));
-  const url = `http://${config.server.host}:${String(tcp.port)}`;
+  const { url, socket, port, doors } = await openDoors(api, options);
+  listening.push(...doors);
   writeJson(home.daemonFile, {
     ...processIdentity(process.pid),
     url,
@@ -173,7 +171,7 @@ async function serve(running: Running, host: SessionHost): Promise<Daemon> {
     version: VERSION,
     command: options.command,
   });
-  keeper.restartWith(tcp.port ?? config.server.port);
+  keeper.restartWith(port);
   log.info({ url, socket, generation: journal.generation, version: VERSION }, 'started');
   const detach = (): Promise<void> =>
     leave(async () => {
@@ -181,6 +179,46 @@ async function serve(running: Running, host: SessionHost): Promise<Daemon> {
       await keeper.detach();
     });
   return { url, socket, generation: journal.generation, detach, stop, left: left.promise };
+}
+
+interface Doors {
+  readonly url: string;
+  readonly socket: string;
+  readonly port: number;
+  readonly doors: readonly Listening[];
+}
+
+/** The port and the socket, or neither. */
+async function openDoors(api: Api, { home, config, env }: DaemonOptions): Promise<Doors> {
+  const { host, port } = config.server;
+  const tcp = await api.listen({ host, port }).catch((error: unknown) => {
+    throw listenFault(error, { host, port });
+  });
+  try {
+    const socket = freeSocket(home, env['XDG_RUNTIME_DIR']);
+    const unix = await api.listen({ socket });
+    const had = tcp.port ?? port;
+    const url = `http://${host.includes(':') ? `[${host}]` : host}:${String(had)}`;
+    return { url, socket, port: had, doors: [tcp, unix] };
+  } catch (error) {
+    await tcp.close();
+    throw error;
+  }
+}
+
+/** Where the socket goes, with what a daemon before left there out of the way: this one has the lock. */
+function freeSocket(home: Home, runtimeDir: string | undefined): string {
+  const socket = socketPath(home.socket, runtimeDir);
+  try {
+    rmSync(socket, { force: true });
+  } catch (cause) {
+    throw new PilotlightError('journal_unusable', `${socket} is in the way: ${messageOf(cause)}`, {
+      fix: 'Move it away; the daemon makes its socket there.',
+      detail: { path: socket },
+      cause,
+    });
+  }
+  return socket;
 }
 
 /** How long `stop` lets running turns go on. */

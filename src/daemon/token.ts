@@ -1,6 +1,6 @@
 /** The home's token: made once, 0600, compared by the API. */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { PilotlightError } from '../protocol/index.ts';
 
 /** Reads the token of a home or makes it (256 bits, base64url). Refuses one that others may read, with the fix. */
@@ -8,14 +8,19 @@ export function homeToken(file: string): string {
   const known = read(file);
   if (known !== undefined) return known;
   const token = randomBytes(32).toString('base64url');
+  const made = `${file}.${String(process.pid)}`;
   try {
-    writeFileSync(file, `${token}\n`, { mode: 0o600, flag: 'wx' });
-    chmodSync(file, 0o600);
+    // Whole or not at all: another daemon that starts at the same moment never reads half of it.
+    writeFileSync(made, `${token}\n`, { mode: 0o600, flag: 'wx' });
+    chmodSync(made, 0o600);
+    linkSync(made, file);
     return token;
   } catch (error) {
-    const made = read(file);
-    if (made !== undefined) return made;
+    const other = read(file);
+    if (other !== undefined) return other;
     throw error;
+  } finally {
+    rmSync(made, { force: true });
   }
 }
 
