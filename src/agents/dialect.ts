@@ -76,9 +76,12 @@ export interface OutgoingWrite {
   readonly ref: Json;
 }
 
+/** A signal and, where one process serves several conversations, the agent's own id of the one that it belongs to. */
+export type Addressed = AgentSignal & { readonly to?: string };
+
 export interface Step<S> {
   readonly state: S;
-  readonly signals: readonly AgentSignal[];
+  readonly signals: readonly Addressed[];
   readonly writes: readonly OutgoingWrite[];
 }
 

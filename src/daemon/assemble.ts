@@ -76,7 +76,7 @@ function runtimeFactory(options: AssembleOptions, agents: Agents, secrets: Secre
         settings: () => settingsOf(agents, secrets, wish()),
         ...(trace === undefined ? {} : { trace: (way, text) => trace(id, way, text) }),
       };
-      return new Lifetime({ id, session, ports, onGone });
+      return new Lifetime({ id, sessions: [session], ports, onGone });
     },
   };
 }

@@ -1,8 +1,8 @@
 /** Neighbouring deltas that were read together become one: fewer events, the same text. Pure. */
-import type { AgentSignal } from '../session/ports.ts';
+import type { Addressed } from '../agents/dialect.ts';
 
-export function joinDeltas(signals: readonly AgentSignal[]): AgentSignal[] {
-  const joined: AgentSignal[] = [];
+export function joinDeltas(signals: readonly Addressed[]): Addressed[] {
+  const joined: Addressed[] = [];
   for (const signal of signals) {
     const last = joined.at(-1);
     const merged = last === undefined ? undefined : merge(last, signal);
@@ -12,7 +12,8 @@ export function joinDeltas(signals: readonly AgentSignal[]): AgentSignal[] {
   return joined;
 }
 
-function merge(last: AgentSignal, next: AgentSignal): AgentSignal | undefined {
+function merge(last: Addressed, next: Addressed): Addressed | undefined {
+  if (last.to !== next.to) return undefined;
   if (
     (last.kind === 'text' || last.kind === 'reasoning') &&
     next.kind === last.kind &&

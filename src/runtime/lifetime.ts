@@ -17,6 +17,7 @@ import type {
   RuntimeRecord,
   Voice,
 } from '../session/ports.ts';
+import { Audience } from './audience.ts';
 import { launch, LaunchFailure, type Launched } from './launch.ts';
 import type { RuntimeOrigin, RuntimePorts } from './ports.ts';
 import { Reading } from './reading.ts';
@@ -34,14 +35,16 @@ type Phase =
 
 export interface LifetimeOptions {
   readonly id: string;
-  readonly session: Listener;
+  /** The sessions that it serves, and which of them an agent's conversation belongs to where there are several. */
+  readonly sessions: readonly Listener[];
+  readonly byConversation?: (conversation: string) => Listener | undefined;
   readonly ports: RuntimePorts;
   readonly onGone: (id: string) => void;
 }
 
 export class Lifetime implements Voice {
   readonly id: string;
-  readonly #session: Listener;
+  readonly #audience: Audience;
   readonly #ports: RuntimePorts;
   readonly #onGone: (id: string) => void;
   readonly #relay = new Relay();
@@ -53,7 +56,7 @@ export class Lifetime implements Voice {
 
   constructor(options: LifetimeOptions) {
     this.id = options.id;
-    this.#session = options.session;
+    this.#audience = new Audience(options.sessions, options.byConversation);
     this.#ports = options.ports;
     this.#onGone = options.onGone;
   }
@@ -150,16 +153,12 @@ export class Lifetime implements Voice {
       resumed: greeted.resumed,
       ...(greeted.agentSessionId === undefined ? {} : { agentSessionId: greeted.agentSessionId }),
     };
-    const said: RuntimeInput[] = greeted.signals.map((signal) => ({
-      kind: 'agent',
-      runtime: this.id,
-      signal,
-    }));
     try {
       await this.#ports.committer.commit((draft) => {
         draft.runtime(runtime.record());
         if (calledOff.aborted) runtime.end(draft, 'closed');
-        this.#session.apply(draft, [ready, ...said]);
+        this.#audience.tellAll(draft, ready);
+        this.#audience.tell(draft, this.id, greeted.signals);
         draft.afterCommit(() => {
           child.acknowledge(runtime.record().offset);
         });
@@ -187,7 +186,7 @@ export class Lifetime implements Voice {
     };
     try {
       await this.#ports.committer.commit((draft) => {
-        this.#session.apply(draft, [input]);
+        this.#audience.tellAll(draft, input);
         draft.dropRuntime(this.id);
         draft.afterCommit(() => {
           failure.child?.forget();
@@ -263,7 +262,7 @@ export class Lifetime implements Voice {
     };
     const exited = exitOf(this.#relay);
     await this.#ports.committer.commit((draft) => {
-      this.#session.apply(draft, [input]);
+      this.#audience.tellAll(draft, input);
     });
     child.end();
     await exited;
@@ -277,9 +276,14 @@ export class Lifetime implements Voice {
   ): Promise<void> {
     await this.#ports.committer.commit((draft) => {
       const { lines, chunks } = from;
-      this.#session.apply(draft, [
-        { kind: 'runtime-ended', runtime: this.id, pid: from.pid ?? 0, ...how, lines, chunks },
-      ]);
+      this.#audience.tellAll(draft, {
+        kind: 'runtime-ended',
+        runtime: this.id,
+        pid: from.pid ?? 0,
+        ...how,
+        lines,
+        chunks,
+      });
       draft.dropRuntime(this.id);
       draft.afterCommit(() => {
         this.#gone();
@@ -289,7 +293,7 @@ export class Lifetime implements Voice {
 
   #run(origin: RuntimeOrigin, child: Child): Runtime {
     const onGone = (): void => this.#gone();
-    const runtime = new Runtime(origin, { session: this.#session, ports: this.#ports, onGone });
+    const runtime = new Runtime(origin, { audience: this.#audience, ports: this.#ports, onGone });
     this.#phase = { kind: 'running', runtime, child };
     return runtime;
   }
@@ -308,7 +312,7 @@ export class Lifetime implements Voice {
     return {
       id: this.id,
       agent: this.#ports.dialect.agent,
-      sessions: [this.#session.id],
+      sessions: this.#audience.ids,
       phase: 'starting',
       startedAt: this.startedAt,
       kind: 'warm',

@@ -4,7 +4,8 @@
 import type { AgentBinary, AgentSettings, Dialect } from '../agents/dialect.ts';
 import type { Child, ChildHost, ProcessIdentity } from '../process/ports.ts';
 import type { TurnInput } from '../protocol/index.ts';
-import type { Committer, Listener, RuntimeRecord } from '../session/ports.ts';
+import type { Committer, RuntimeRecord } from '../session/ports.ts';
+import type { Audience } from './audience.ts';
 import type { Reading } from './reading.ts';
 
 export interface RuntimeBounds {
@@ -45,7 +46,7 @@ export interface RuntimeOrigin {
 }
 
 export interface RuntimeSurroundings {
-  readonly session: Listener;
+  readonly audience: Audience;
   readonly ports: RuntimePorts;
   /** The process is gone and the journal knows. */
   readonly onGone: () => void;

@@ -8,7 +8,7 @@
  * Only then is the output acknowledged to the holder of the pipes, so a daemon that dies reads it again, or never.
  */
 import { after } from '../async/after.ts';
-import type { RequestIds } from '../agents/dialect.ts';
+import type { Addressed, RequestIds } from '../agents/dialect.ts';
 import type { Child, ChildExit, ChildListener } from '../process/ports.ts';
 import { PilotlightError, type RuntimeEndReason, type TurnFailureCode } from '../protocol/index.ts';
 import type { AgentCommand, AgentSignal, Draft, RuntimeInput, RuntimeRecord } from '../session/ports.ts';
@@ -104,7 +104,7 @@ export class Runtime implements ChildListener {
     const input: RuntimeInput = { kind: 'runtime-broken', runtime: this.#origin.record.id, code, message };
     this.#at.ports.committer
       .commit((draft) => {
-        this.#at.session.apply(draft, [input]);
+        this.#at.audience.tellAll(draft, input);
       })
       .catch((error: unknown) => {
         // Without a journal nothing can be said, but a process that cannot be used still ends.
@@ -150,7 +150,7 @@ export class Runtime implements ChildListener {
       return;
     }
     this.#readOn();
-    this.#at.session.output();
+    this.#at.audience.output();
     this.pump();
   }
 
@@ -205,7 +205,7 @@ export class Runtime implements ChildListener {
     if (!full) this.#at.ports.report(error);
     if (!full && this.#phase === 'ready' && this.#end === undefined)
       this.broke('agent_error', 'Pilotlight could not make sense of what the agent printed');
-    this.#at.session.pause();
+    this.#at.audience.pause();
     after(FULL_RETRY_MS, () => {
       this.#committing = false;
       this.pump();
@@ -227,12 +227,7 @@ export class Runtime implements ChildListener {
     const batch = this.#reading.begin();
     const signals = this.#translate(draft, batch.lines);
     const { id } = this.#origin.record;
-    const inputs: RuntimeInput[] = joinDeltas(signals).map((signal) => ({
-      kind: 'agent',
-      runtime: id,
-      signal,
-    }));
-    this.#at.session.apply(draft, inputs);
+    this.#at.audience.tell(draft, id, joinDeltas(signals));
     draft.confirmed(id, this.outbox.confirmed);
     const end = batch.lines.length === this.#reading.length ? this.#end : undefined;
     if (end === undefined) draft.runtime(this.record());
@@ -251,10 +246,10 @@ export class Runtime implements ChildListener {
   }
 
   /** Lines → signals, moving the dialect's state; what the dialect answers by itself goes into the outbox. */
-  #translate(draft: Draft, lines: readonly WireLine[]): AgentSignal[] {
+  #translate(draft: Draft, lines: readonly WireLine[]): Addressed[] {
     const { dialect } = this.#at.ports;
     const ids = this.#ids();
-    const signals: AgentSignal[] = [];
+    const signals: Addressed[] = [];
     const writes = [];
     for (const line of lines) {
       if (line.kind === 'cut') {
@@ -294,17 +289,15 @@ export class Runtime implements ChildListener {
   #finish(draft: Draft, end: End): void {
     const { id, pid } = this.#origin.record;
     this.#phase = 'gone';
-    this.#at.session.apply(draft, [
-      {
-        kind: 'runtime-ended',
-        runtime: id,
-        pid: pid ?? this.#child.identity.pid,
-        ...howEnded(end, this.#reason),
-        lines: this.#reading.lines,
-        chunks: this.#reading.chunks,
-        unwritten: end.kind === 'exit' && this.#prompt > this.outbox.confirmed,
-      },
-    ]);
+    this.#at.audience.tellAll(draft, {
+      kind: 'runtime-ended',
+      runtime: id,
+      pid: pid ?? this.#child.identity.pid,
+      ...howEnded(end, this.#reason),
+      lines: this.#reading.lines,
+      chunks: this.#reading.chunks,
+      unwritten: end.kind === 'exit' && this.#prompt > this.outbox.confirmed,
+    });
     draft.dropRuntime(id);
     draft.afterCommit(() => {
       this.outbox.stop();

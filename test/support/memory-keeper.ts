@@ -33,6 +33,22 @@ export class MemoryKeeper {
     this.#cuts = cuts;
   }
 
+  /** A child that is there already, started by an earlier daemon. */
+  hold(id: string): void {
+    const spec = { id, file: 'toy', args: [], cwd: '/', env: {}, goodbye: new Uint8Array() };
+    this.children.set(id, {
+      spec,
+      lines: [],
+      output: Buffer.alloc(0),
+      base: 0,
+      lastWrite: 0,
+      exit: undefined,
+      listener: undefined,
+      sent: 0,
+      ended: false,
+    });
+  }
+
   /** The daemon is gone: nobody listens. */
   cutOff(): void {
     for (const kept of this.children.values()) kept.listener = undefined;

@@ -79,7 +79,7 @@ export function toyBrain(words: readonly string[]): (line: string, print: (text:
   };
 }
 
-const settings: AgentSettings = {
+export const toySettings: AgentSettings = {
   session: 's',
   cwd: '/',
   mode: 'default',
@@ -108,7 +108,7 @@ export async function toyHost(journal: MemoryJournal, keeper: MemoryKeeper): Pro
       create: ({ id, session, onGone }) =>
         new Lifetime({
           id,
-          session,
+          sessions: [session],
           onGone,
           ports: {
             children,
@@ -118,7 +118,7 @@ export async function toyHost(journal: MemoryJournal, keeper: MemoryKeeper): Pro
             bounds: { startTimeoutMs: 1000, stdinTimeoutMs: 1000, maxLine: 1 << 20 },
             input: (turn) => journal.turn(turn)?.input ?? '',
             memory: async () => undefined,
-            settings: async () => ({ settings, binary: { path: 'toy' } }),
+            settings: async () => ({ settings: toySettings, binary: { path: 'toy' } }),
             report: (error) => {
               if (!journal.dead) throw error;
             },
