@@ -14,7 +14,15 @@ if (process.platform === 'win32') {
     .then(function (cli) {
       return cli.main(process.argv.slice(2));
     })
-    .then(function (code) {
-      process.exitCode = code;
-    });
+    .then(
+      function (code) {
+        process.exitCode = code;
+      },
+      function (error) {
+        console.error('pilotlight: ' + (error && error.message ? error.message : error));
+        if (error && error.code === 'ERR_MODULE_NOT_FOUND')
+          console.error('  A checkout is built first: npm run build.');
+        process.exitCode = 1;
+      },
+    );
 }

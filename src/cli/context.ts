@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { connect, connectHome, type PilotlightClient } from '../client/index.ts';
 import { homeOf, processEnvironment } from '../daemon/index.ts';
 import { messageOf, PilotlightError, VERSION } from '../protocol/index.ts';
-import { ensureDaemon } from './launch.ts';
+import { ensureDaemon, recordedDaemon, silentDaemon } from './launch.ts';
 import { createOutput, type Output } from './output.ts';
 
 export interface GlobalOptions {
@@ -34,11 +34,9 @@ export function contextOf(options: GlobalOptions): Context {
     env,
     remote: options.url !== undefined,
     async client({ start = false } = {}) {
-      const client =
-        options.url === undefined
-          ? await local(home, start, output)
-          : connect({ url: options.url, token: tokenOf(options) });
-      await sayVersion(client, output);
+      if (options.url === undefined) return local(home, start, output);
+      const client = connect({ url: options.url, token: tokenOf(options), retryMs: 2000 });
+      sayVersion((await client.health({ timeoutMs: 5000 })).version, output);
       return client;
     },
   };
@@ -46,20 +44,26 @@ export function contextOf(options: GlobalOptions): Context {
 
 async function local(home: string, start: boolean, output: Output): Promise<PilotlightClient> {
   if (start) await ensureDaemon(home, output);
+  if (recordedDaemon(home) === undefined)
+    throw new PilotlightError('no_daemon', `No daemon runs for ${home}`, {
+      fix: '`pilotlight start` starts one.',
+    });
   const client = await connectHome({ home, retryMs: 2000 });
   try {
-    await client.health({ timeoutMs: 5000 });
+    sayVersion((await client.health({ timeoutMs: 5000 })).version, output);
+    return client;
   } catch (cause) {
-    throw new PilotlightError('no_daemon', `No daemon answers for ${home}`, {
-      fix: '`pilotlight start` starts one.',
-      cause,
-    });
+    const silent = recordedDaemon(home);
+    throw silent === undefined
+      ? new PilotlightError('no_daemon', `No daemon runs for ${home}`, {
+          fix: '`pilotlight start` starts one.',
+          cause,
+        })
+      : silentDaemon(home, silent.pid, cause);
   }
-  return client;
 }
 
-async function sayVersion(client: PilotlightClient, output: Output): Promise<void> {
-  const { version } = await client.health({ timeoutMs: 5000 });
+function sayVersion(version: string, output: Output): void {
   if (version !== VERSION)
     output.note(
       `The daemon is version ${version}, this command ${VERSION}: \`pilotlight restart\` moves it.`,

@@ -1,5 +1,5 @@
 /** What a command's failure comes to: one line that says what happened, one that says what to do, an exit code. */
-import { messageOf, PilotlightError } from '../protocol/index.ts';
+import { messageOf, PilotlightError } from '../protocol/errors.ts';
 import type { Output } from './output.ts';
 
 /** Ends a command with this code, everything having been said already. */

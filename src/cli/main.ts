@@ -3,9 +3,10 @@
  */
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../protocol/version.ts';
-import { explain } from './exit.ts';
+import { explain, UsageError } from './exit.ts';
 import type { Options } from './options.ts';
 import { createOutput } from './output.ts';
+import { guardPipes } from './pipe.ts';
 import type { Context, GlobalOptions } from './context.ts';
 
 type Run = (
@@ -16,10 +17,7 @@ type Run = (
 
 /** Runs one command; resolves with the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // The reader of a pipe has left: that is no failure of ours.
-    if (error.code === 'EPIPE') process.exit(0);
-  });
+  guardPipes();
   let code = 0;
   const program = build((result) => {
     code = result;
@@ -28,9 +26,17 @@ export async function main(argv: readonly string[]): Promise<number> {
     await program.parseAsync([...argv], { from: 'user' });
     return code;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    throw error;
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return 0;
+    // commander has told people; a program gets its one object.
+    if (argv.includes('--json')) process.stdout.write(`${usageObject(error.message)}\n`);
+    return 2;
   }
+}
+
+function usageObject(message: string): string {
+  const fix = '`pilotlight --help` shows the commands.';
+  return JSON.stringify({ error: { code: 'usage', message: message.replace(/^error: /, ''), fix } });
 }
 
 function build(done: (code: number) => void): Command {
@@ -41,9 +47,10 @@ function build(done: (code: number) => void): Command {
     .exitOverride()
     .showHelpAfterError('(`pilotlight --help` shows the commands)')
     .configureHelp({ showGlobalOptions: true });
+  // Taken by the program, they stand before a command or behind it.
+  for (const [flags, about] of GLOBAL) program.option(flags, about);
   const add = (spec: string, description: string, load: () => Promise<{ readonly run: Run }>): Command => {
     const command = program.command(spec).description(description);
-    for (const [flags, about] of GLOBAL) command.option(flags, about);
     return command.action(async (...given: unknown[]) => {
       done(await act(command, given, load));
     });
@@ -60,6 +67,9 @@ const GLOBAL = [
   ['--url <url>', 'another daemon'],
   ['--token-file <file>', 'the file with its token'],
 ] as const;
+
+/** What they start, read or look at is here. With another daemon's address they would do it to the wrong one. */
+const LOCAL_ONLY: ReadonlySet<string> = new Set(['start', 'restart', 'logs', 'doctor', 'demo', 'fake-model']);
 
 type Add = (spec: string, description: string, load: () => Promise<{ readonly run: Run }>) => Command;
 
@@ -149,12 +159,18 @@ async function act(
   given: readonly unknown[],
   load: () => Promise<{ readonly run: Run }>,
 ): Promise<number> {
-  const options: Options = command.opts();
+  const options: Options = command.optsWithGlobals();
   const args = given
     .slice(0, command.registeredArguments.length)
     .map((arg) => (typeof arg === 'string' ? arg : undefined));
   const json = options['json'] === true;
   try {
+    if (options['tokenFile'] !== undefined && options['url'] === undefined)
+      throw new UsageError('--token-file belongs to --url');
+    if (options['url'] !== undefined && LOCAL_ONLY.has(command.name()))
+      throw new UsageError(
+        `\`${command.name()}\` is about this machine's own daemon: --url does not go with it`,
+      );
     const [{ contextOf }, { run }] = await Promise.all([import('./context.ts'), load()]);
     return (await run(contextOf(globals(options)), args, options)) ?? 0;
   } catch (error) {

@@ -1,7 +1,9 @@
 /** Follows a turn on the terminal: text as it comes, Ctrl-C interrupts it, twice leaves. Gives the exit code of its ending. */
 import type { ClientSession, ClientTurn } from '../client/index.ts';
+import { messageOf } from '../protocol/index.ts';
 import type { Context } from './context.ts';
 import { Exit } from './exit.ts';
+import { drained, whenReaderLeaves } from './pipe.ts';
 import { Renderer } from './render.ts';
 
 export async function streamTurn(
@@ -10,33 +12,52 @@ export async function streamTurn(
   turn: ClientTurn,
 ): Promise<number> {
   const renderer = new Renderer(context.output);
-  let asked = false;
-  let left = false;
-  const onInterrupt = (): void => {
-    if (asked) {
-      left = true;
-      void turn[Symbol.asyncDispose]();
-      return;
-    }
-    asked = true;
-    context.output.note('Interrupting; Ctrl-C again leaves.');
-    session.interrupt().catch(() => undefined);
+  let leaveWith: number | undefined;
+  const leave = (code: number): void => {
+    leaveWith ??= code;
+    void turn[Symbol.asyncDispose]();
   };
-  process.on('SIGINT', onInterrupt);
+  using _reader = whenReaderLeaves(() => leave(0));
+  using _signals = onSignals(context, session, leave);
   try {
-    for await (const event of turn) renderer.show(event);
+    for await (const event of turn) {
+      renderer.show(event);
+      await drained();
+    }
   } catch (error) {
-    if (left) throw new Exit(130);
-    throw error;
-  } finally {
-    process.off('SIGINT', onInterrupt);
+    if (leaveWith === undefined) throw error;
   }
+  if (leaveWith !== undefined) throw new Exit(leaveWith);
   const { state } = await turn.result;
   return state === 'completed' ? 0 : state === 'interrupted' ? 130 : 1;
 }
 
-/** The whole of stdin. */
-export async function readStdin(): Promise<string> {
+/** Ctrl-C asks the turn to end and, again, leaves; a terminal that closes leaves too, so that what must be closed is closed. */
+function onSignals(context: Context, session: ClientSession, leave: (code: number) => void): Disposable {
+  let asked = false;
+  const interrupt = (): void => {
+    if (asked) return leave(130);
+    asked = true;
+    context.output.note('Interrupting; Ctrl-C again leaves.', 'dim');
+    session.interrupt().catch((error: unknown) => context.output.note(messageOf(error), 'dim'));
+  };
+  const end = (): void => leave(130);
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', end);
+  process.on('SIGHUP', end);
+  return {
+    [Symbol.dispose]() {
+      process.off('SIGINT', interrupt);
+      process.off('SIGTERM', end);
+      process.off('SIGHUP', end);
+    },
+  };
+}
+
+/** What is to be sent: the argument, or all of stdin for `-` and where there is no terminal to type on. */
+export async function promptOf(given: string | undefined): Promise<string | undefined> {
+  if (given !== undefined && given !== '-') return given;
+  if (given === undefined && process.stdin.isTTY) return undefined;
   const parts: Buffer[] = [];
   for await (const chunk of process.stdin) parts.push(Buffer.from(chunk));
   return Buffer.concat(parts).toString('utf8').trimEnd();

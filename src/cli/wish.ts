@@ -5,17 +5,11 @@ import type { Context } from './context.ts';
 import { UsageError } from './exit.ts';
 import { choiceOf, textOf, type Options } from './options.ts';
 
-const QUIET = [
-  'DISABLE_TELEMETRY',
-  'DISABLE_ERROR_REPORTING',
-  'DISABLE_AUTOUPDATER',
-  'CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC',
-  'IS_SANDBOX',
-];
+const ANY = /^(?:PATH|IS_SANDBOX|DISABLE_[A-Z0-9_]+|CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC)$/;
 
 const OWN: Readonly<Record<string, RegExp>> = {
-  claude: /^(?:ANTHROPIC_[A-Z_]+|CLAUDE_CONFIG_DIR|CLAUDE_CODE_OAUTH_TOKEN)$/,
-  codex: /^(?:OPENAI_[A-Z_]+|CODEX_HOME|CODEX_API_KEY)$/,
+  claude: /^(?:ANTHROPIC_[A-Z0-9_]+|CLAUDE_CONFIG_DIR|CLAUDE_CODE_OAUTH_TOKEN)$/,
+  codex: /^(?:OPENAI_[A-Z0-9_]+|CODEX_HOME|CODEX_API_KEY)$/,
 };
 
 export function wishOf(context: Context, options: Options): CreateSession {
@@ -25,7 +19,7 @@ export function wishOf(context: Context, options: Options): CreateSession {
   const model = textOf(options, 'model');
   const name = textOf(options, 'name');
   const readOnly = options['readOnly'];
-  const env = goesAlong(context, agent);
+  const env = goesAlong(context.env, agent);
   return {
     agent,
     cwd: resolve(textOf(options, 'cwd') ?? '.'),
@@ -38,10 +32,13 @@ export function wishOf(context: Context, options: Options): CreateSession {
   };
 }
 
-function goesAlong(context: Context, agent: string): Record<string, string> {
+/** The variables that go with a session of this agent; no others. */
+export function goesAlong(
+  from: Readonly<Record<string, string | undefined>>,
+  agent: string,
+): Record<string, string> {
   const env: Record<string, string> = {};
-  for (const [name, value] of Object.entries(context.env))
-    if (value !== undefined && (name === 'PATH' || QUIET.includes(name) || OWN[agent]?.test(name) === true))
-      env[name] = value;
+  for (const [name, value] of Object.entries(from))
+    if (value !== undefined && (ANY.test(name) || OWN[agent]?.test(name) === true)) env[name] = value;
   return env;
 }

@@ -1,64 +1,121 @@
 /** `attach`: follows a session live. On a terminal, typing sends, Ctrl-C interrupts the turn (twice leaves), Ctrl-D detaches. */
 import { createInterface } from 'node:readline';
 import type { ClientSession } from '../../client/index.ts';
-import { messageOf } from '../../protocol/index.ts';
+import { messageOf, TURN_ENDINGS, type SessionView } from '../../protocol/index.ts';
 import type { Context } from '../context.ts';
 import { numberOf, required, type Options } from '../options.ts';
+import { drained, whenReaderLeaves } from '../pipe.ts';
 import { Renderer } from '../render.ts';
+
+/** What is being followed, and how it was left. */
+class Attachment {
+  readonly leave = new AbortController();
+  /** What was typed here and not yet seen among the events: it stands on the screen already. */
+  readonly #typed: string[] = [];
+  interrupts = 0;
+  code = 0;
+
+  typed(text: string): void {
+    this.#typed.push(text);
+  }
+
+  /** Whether this message came from elsewhere. Told by its text: its event may be here before the answer that names its turn. */
+  fromElsewhere(text: string): boolean {
+    const at = this.#typed.indexOf(text);
+    if (at === -1) return true;
+    this.#typed.splice(at, 1);
+    return false;
+  }
+
+  end(code: number): void {
+    this.code = code;
+    this.leave.abort();
+  }
+}
 
 export async function run(
   context: Context,
   args: readonly (string | undefined)[],
   options: Options,
 ): Promise<number> {
+  const { output } = context;
   const client = await context.client();
   const session = client.session(required(args, 0, 'the session id'));
-  const { lastSeq } = await session.view();
-  const leave = new AbortController();
-  let code = 0;
-  const stream = session.events({
-    after: numberOf(options, 'from') ?? lastSeq,
-    follow: true,
-    signal: leave.signal,
-  });
-  const end = (withCode: number): void => {
-    code = withCode;
-    leave.abort();
-  };
-  const stop = process.stdin.isTTY ? listen(context, session, end) : onSignal(end);
-  const renderer = new Renderer(context.output);
-  try {
-    for await (const item of stream) {
-      if (item.type === 'stream.gap') context.output.note('(earlier events were removed by retention)');
-      else if (item.type !== 'stream.reset') renderer.show(item);
+  const view = await session.view();
+  const after = numberOf(options, 'from') ?? (await beginning(session, view));
+  const follow = view.state !== 'closed';
+  const attachment = new Attachment();
+  using _reader = whenReaderLeaves(() => attachment.end(0));
+  using _stop = process.stdin.isTTY ? listen(context, session, attachment) : onSignal(attachment);
+  const renderer = new Renderer(output, { showsQuestion: (text) => attachment.fromElsewhere(text) });
+  const { signal } = attachment.leave;
+  for await (const item of session.events({ after, follow, signal })) {
+    if (item.type === 'stream.gap' || item.type === 'stream.reset') {
+      if (output.json) output.object(item);
+      else output.note('(events were removed by retention, or lost by a power cut)', 'dim');
+      continue;
     }
-  } finally {
-    stop();
+    renderer.show(item);
+    await drained();
+    if (TURN_ENDINGS.has(item.type)) attachment.interrupts = 0;
+    if (item.type === 'session.closed') break;
   }
-  return code;
+  if (!signal.aborted) output.note('The session is closed.', 'dim');
+  return attachment.code;
 }
 
-function listen(context: Context, session: ClientSession, end: (code: number) => void): () => void {
+/** Where to begin unless told: at the running turn, so that its text is read from its first word; otherwise now. */
+async function beginning(session: ClientSession, view: SessionView): Promise<number> {
+  const { lastSeq, currentTurn } = view;
+  if (currentTurn === undefined) return lastSeq;
+  const { accepted } = await session.turn(currentTurn);
+  return Math.max(0, accepted.seq - 1);
+}
+
+function listen(context: Context, session: ClientSession, attachment: Attachment): Disposable {
   const { output } = context;
-  output.note(output.style('dim', 'Attached: a line sends, Ctrl-C interrupts the turn, Ctrl-D leaves.'));
-  const lines = createInterface({ input: process.stdin, output: process.stderr, prompt: '› ' });
-  let asked = 0;
+  const complain = (error: unknown): void => output.note(messageOf(error), 'yellow');
+  output.note('Attached: a line sends, Ctrl-C interrupts the turn, Ctrl-D leaves.', 'dim');
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
   lines.on('line', (line) => {
-    asked = 0;
-    if (line.trim() !== '') session.send(line).catch((error: unknown) => output.note(messageOf(error)));
+    attachment.interrupts = 0;
+    if (line.trim() !== '') void send(session, line, attachment).catch(complain);
   });
   lines.on('SIGINT', () => {
-    asked += 1;
-    if (asked > 1) return end(130);
-    output.note('Interrupting; Ctrl-C again leaves.');
-    session.interrupt().catch((error: unknown) => output.note(messageOf(error)));
+    attachment.interrupts += 1;
+    if (attachment.interrupts > 1) return attachment.end(130);
+    output.note('Interrupting; Ctrl-C again leaves.', 'dim');
+    session.interrupt().catch(complain);
   });
-  lines.on('close', () => end(0));
-  return () => lines.close();
+  lines.on('close', () => {
+    if (!attachment.leave.signal.aborted) attachment.end(0);
+  });
+  return {
+    [Symbol.dispose]() {
+      lines.close();
+    },
+  };
 }
 
-function onSignal(end: (code: number) => void): () => void {
-  const act = (): void => end(130);
+/** A line typed while a turn runs waits for its place: to refuse it would lose what was typed. */
+async function send(session: ClientSession, line: string, attachment: Attachment): Promise<void> {
+  attachment.typed(line);
+  try {
+    await session.send(line, { whenBusy: 'queue' });
+  } catch (error) {
+    attachment.fromElsewhere(line);
+    throw error;
+  }
+}
+
+function onSignal(attachment: Attachment): Disposable {
+  const act = (): void => attachment.end(130);
   process.once('SIGINT', act);
-  return () => process.off('SIGINT', act);
+  process.once('SIGTERM', act);
+  return {
+    [Symbol.dispose]() {
+      process.off('SIGINT', act);
+      process.off('SIGTERM', act);
+    },
+  };
 }

@@ -7,6 +7,7 @@ import type { Context } from '../context.ts';
 import { measureCold } from '../demo/cold.ts';
 import { Stage, type Actor } from '../demo/stage.ts';
 import { converse, surviveKill, warmTurns, type Told } from '../demo/acts.ts';
+import { Exit } from '../exit.ts';
 import { harmless, table } from '../output.ts';
 
 const WARM_TURNS = 5;
@@ -22,12 +23,34 @@ export async function run(context: Context): Promise<number> {
     tool: (text) => output.line(output.style('cyan', text)),
     good: (text) => output.line(output.style('green', text)),
   };
-  await using stage = await Stage.set(context);
-  const stop = (): void => {
-    void stage[Symbol.asyncDispose]().then(() => process.exit(130));
+  using interrupted = onInterrupt();
+  try {
+    await using stage = await Stage.set(context, interrupted.signal);
+    const rows = await tour(stage, told);
+    output.object({ agents: rows });
+    return 0;
+  } catch (error) {
+    // What fails because the stage is being cleared is no news.
+    if (interrupted.signal.aborted) throw new Exit(130);
+    throw error;
+  }
+}
+
+/** Ctrl-C clears the stage; the tour ends on what is then missing. */
+function onInterrupt(): Disposable & { readonly signal: AbortSignal } {
+  const controller = new AbortController();
+  const act = (): void => controller.abort();
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, act);
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]() {
+      for (const signal of signals) process.off(signal, act);
+    },
   };
-  process.once('SIGINT', stop);
-  process.once('SIGTERM', stop);
+}
+
+async function tour(stage: Stage, told: Told): Promise<Compared[]> {
   for (const absent of stage.absent) told.aside(`${absent} is not installed: the demo goes on without it.`);
   if (stage.actors.length === 0)
     throw new PilotlightError('agent_unavailable', 'Neither Claude Code nor Codex was found', {
@@ -38,11 +61,7 @@ export async function run(context: Context): Promise<number> {
   );
   for (const actor of stage.actors) await converse(stage, actor, told);
   for (const actor of stage.actors) await surviveKill(stage, actor, told);
-  const rows = await compare(stage, told);
-  output.object({ agents: rows });
-  process.off('SIGINT', stop);
-  process.off('SIGTERM', stop);
-  return 0;
+  return compare(stage, told);
 }
 
 interface Compared {

@@ -4,12 +4,14 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join, resolve } from 'node:path';
+import { delimiter, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { findAgents, readConfig } from '../../daemon/index.ts';
 import { messageOf } from '../../protocol/index.ts';
 import type { Context } from '../context.ts';
-import { answers } from '../launch.ts';
+import { harmless } from '../output.ts';
+import { answers, recordedDaemon } from '../launch.ts';
+import { portHolder } from '../port-holder.ts';
 
 interface Finding {
   readonly what: string;
@@ -39,7 +41,7 @@ export async function run(context: Context): Promise<number> {
         : state === 'warning'
           ? output.style('yellow', '!')
           : output.style('red', '✗');
-    output.line(`${sign} ${what}: ${says}`);
+    output.line(`${sign} ${what}: ${harmless(says)}`);
     if (fix !== undefined) output.line(`    ${fix}`);
   }
   return failed ? 1 : 0;
@@ -85,7 +87,8 @@ function credentials({ env }: Context): Finding[] {
   const home = env['HOME'] ?? '';
   const claudeHome = env['CLAUDE_CONFIG_DIR'] ?? join(home, '.claude');
   const codexHome = env['CODEX_HOME'] ?? join(home, '.codex');
-  const temporary = resolve(codexHome).startsWith(resolve(tmpdir()));
+  const below = relative(resolve(tmpdir()), resolve(codexHome));
+  const temporary = !below.startsWith('..') && !isAbsolute(below);
   return [
     present('claude log-in', ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN'], {
       file: join(claudeHome, '.credentials.json'),
@@ -144,6 +147,16 @@ async function port(context: Context): Promise<Finding[]> {
   const running = await answers(context.home);
   if (running !== undefined)
     return [{ what: 'daemon', state: 'ok', says: `runs at ${running.url} (version ${running.version})` }];
+  const silent = recordedDaemon(context.home);
+  if (silent !== undefined)
+    return [
+      {
+        what: 'daemon',
+        state: 'missing',
+        says: `process ${String(silent.pid)} holds the home and does not answer`,
+        fix: '`pilotlight start --replace` ends it and takes over; its agents go on.',
+      },
+    ];
   const number = portOf(context);
   const server = createServer();
   const free = await new Promise<boolean>((resolve) => {
@@ -151,11 +164,12 @@ async function port(context: Context): Promise<Finding[]> {
     server.listen(number, '127.0.0.1', () => server.close(() => resolve(true)));
   });
   if (free) return [{ what: 'port', state: 'ok', says: `${String(number)} is free` }];
+  const holder = portHolder(number);
   return [
     {
       what: 'port',
       state: 'warning',
-      says: `${String(number)} is taken by another program`,
+      says: `${String(number)} is taken by ${holder === undefined ? 'another program' : `process ${String(holder.pid)} (${holder.command})`}`,
       fix: 'Set server.port in config.toml, or start with --port 0.',
     },
   ];

@@ -1,6 +1,7 @@
 /** `events`: the journal as JSON lines. */
 import type { Context } from '../context.ts';
 import { numberOf, required, type Options } from '../options.ts';
+import { drained } from '../pipe.ts';
 
 export async function run(
   context: Context,
@@ -16,12 +17,9 @@ export async function run(
     follow: options['follow'] === true,
     signal: leave.signal,
   });
-  for await (const item of stream) if (!process.stdout.write(`${JSON.stringify(item)}\n`)) await drained();
+  for await (const item of stream) {
+    process.stdout.write(`${JSON.stringify(item)}\n`);
+    await drained();
+  }
   return leave.signal.aborted ? 130 : 0;
-}
-
-async function drained(): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  process.stdout.once('drain', resolve);
-  await promise;
 }

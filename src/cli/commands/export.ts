@@ -2,6 +2,8 @@
 import type { SessionEvent } from '../../protocol/index.ts';
 import type { Context } from '../context.ts';
 import { required, type Options } from '../options.ts';
+import { harmless } from '../output.ts';
+import { inputText } from '../render.ts';
 
 export async function run(
   context: Context,
@@ -14,8 +16,10 @@ export async function run(
   const events: SessionEvent[] = [];
   for await (const item of session.events({ follow: false }))
     if (item.type !== 'stream.gap' && item.type !== 'stream.reset') events.push(item);
-  if (options['markdown'] === true) process.stdout.write(markdown(view.agent, events));
-  else process.stdout.write(`${JSON.stringify({ session: view, conversation: conversation(events) })}\n`);
+  if (options['markdown'] === true) {
+    const text = markdown(view.agent, events);
+    process.stdout.write(process.stdout.isTTY ? harmless(text) : text);
+  } else process.stdout.write(`${JSON.stringify({ session: view, conversation: conversation(events) })}\n`);
   return 0;
 }
 
@@ -24,14 +28,8 @@ type Piece = { readonly role: 'user' | 'agent' | 'tool' | 'ending'; readonly tex
 function conversation(events: readonly SessionEvent[]): Piece[] {
   return events.flatMap((event): Piece[] => {
     switch (event.type) {
-      case 'turn.queued': {
-        const { input } = event.data;
-        const text =
-          typeof input === 'string'
-            ? input
-            : input.map((block) => (block.type === 'text' ? block.text : `(${block.mediaType})`)).join('\n');
-        return [{ role: 'user', text }];
-      }
+      case 'turn.queued':
+        return [{ role: 'user', text: inputText(event.data.input) }];
       case 'message.completed':
         return event.data.parent === undefined ? [{ role: 'agent', text: event.data.text }] : [];
       case 'tool.started':

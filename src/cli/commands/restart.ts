@@ -4,7 +4,7 @@
  */
 import { messageOf, PilotlightError } from '../../protocol/index.ts';
 import type { Context } from '../context.ts';
-import { answers, ended, launch, ownCommand, type DaemonFile, type Started } from '../launch.ts';
+import { answers, ended, launch, lives, ownCommand, type DaemonFile, type Started } from '../launch.ts';
 
 const ATTEMPTS = 3;
 const LEAVE_MS = 15_000;
@@ -17,7 +17,8 @@ export async function run(context: Context): Promise<number> {
       fix: '`pilotlight start` starts one.',
     });
   await launch(home, ownCommand(home, ['--check']));
-  process.kill(old.pid, 'SIGTERM');
+  // The check took a while: a pid is looked at again before it is signalled.
+  if (lives(old)) process.kill(old.pid, 'SIGTERM');
   if (!(await ended(old, LEAVE_MS)))
     throw new PilotlightError('internal', `The daemon ${String(old.pid)} did not leave`, {
       fix: '`pilotlight start --replace` ends it.',
@@ -29,20 +30,34 @@ export async function run(context: Context): Promise<number> {
 }
 
 async function again({ home, output }: Context, old: DaemonFile): Promise<Started> {
-  const port = ['--port', new URL(old.url).port, '--wait'];
+  const place = listeningAt(old);
   let last: unknown;
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
     try {
-      return await launch(home, ownCommand(home, port));
+      return await launch(home, ownCommand(home, [...place, '--wait']));
     } catch (error) {
       last = error;
       output.note(`Attempt ${String(attempt)} failed: ${messageOf(error)}`);
     }
   }
-  const back = await launch(home, old.command);
+  const { file, args } = old.command;
+  const back = await launch(home, { file, args: [...args, ...place] });
   throw new PilotlightError(
     'internal',
     `The new daemon did not start (${messageOf(last)}); the old one (${old.version}) runs again at ${back.url}`,
     { cause: last },
   );
+}
+
+/** The same address as before, and the leave to listen there that the old one was given. */
+function listeningAt({ url, command }: DaemonFile): string[] {
+  const { port, hostname } = new URL(url);
+  const host = hostname.replaceAll(/[[\]]/g, '');
+  return [
+    '--port',
+    port === '' ? '80' : port,
+    '--host',
+    host,
+    ...(command.args.includes('--expose') ? ['--expose'] : []),
+  ];
 }

@@ -1,9 +1,9 @@
 /** `run`: one turn. Creates a session (closed again unless --keep) or continues one; the answer goes to stdout. */
-import type { ClientSession } from '../../client/index.ts';
+import type { SendOptions } from '../../client/index.ts';
 import type { Context } from '../context.ts';
 import { UsageError } from '../exit.ts';
 import { textOf, type Options } from '../options.ts';
-import { readStdin, streamTurn } from '../stream.ts';
+import { promptOf, streamTurn } from '../stream.ts';
 import { wishOf } from '../wish.ts';
 
 export async function run(
@@ -13,22 +13,31 @@ export async function run(
 ): Promise<number> {
   const session = textOf(options, 'session');
   const wish = session === undefined ? wishOf(context, options) : undefined;
-  const prompt = args[0] ?? (process.stdin.isTTY ? undefined : await readStdin());
+  if (session !== undefined) refuseForContinued(options);
+  const prompt = await promptOf(args[0]);
   if (prompt === undefined || prompt === '')
     throw new UsageError('there is no prompt: give one, or pipe it in');
   const client = await context.client({ start: true });
   const opened = wish === undefined ? client.session(session ?? '') : await client.sessions.create(wish);
   const keep = session !== undefined || options['keep'] === true;
   try {
-    return await oneTurn(context, opened, prompt);
+    const readOnly = session === undefined ? undefined : options['readOnly'];
+    const turn = await opened.send(prompt, asReadOnly(readOnly));
+    return await streamTurn(context, opened, turn);
   } finally {
-    if (keep) context.output.note(context.output.style('dim', `  session ${opened.id}`));
+    if (keep) context.output.note(`  session ${opened.id}`, 'dim');
     else await opened.close().catch(() => undefined);
     await client[Symbol.asyncDispose]();
   }
 }
 
-async function oneTurn(context: Context, session: ClientSession, prompt: string): Promise<number> {
-  const turn = await session.send(prompt);
-  return streamTurn(context, session, turn);
+/** A session has its workspace and model; to leave such an option out without a word would surprise. */
+function refuseForContinued(options: Options): void {
+  for (const key of ['cwd', 'model', 'mode', 'name'])
+    if (options[key] !== undefined) throw new UsageError(`--${key} is of a new session, not of --session`);
+}
+
+function asReadOnly(given: unknown): SendOptions {
+  if (given === undefined) return {};
+  return { readOnly: typeof given === 'string' ? { reason: given } : {} };
 }

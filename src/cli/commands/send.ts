@@ -2,7 +2,7 @@
 import type { Context } from '../context.ts';
 import { UsageError } from '../exit.ts';
 import { choiceOf, required, type Options } from '../options.ts';
-import { readStdin, streamTurn } from '../stream.ts';
+import { promptOf, streamTurn } from '../stream.ts';
 
 export async function run(
   context: Context,
@@ -11,7 +11,7 @@ export async function run(
 ): Promise<number> {
   const id = required(args, 0, 'the session id');
   const whenBusy = choiceOf(options, 'whenBusy', ['reject', 'queue', 'steer', 'interrupt']);
-  const text = args[1] ?? (process.stdin.isTTY ? undefined : await readStdin());
+  const text = await promptOf(args[1]);
   if (text === undefined || text === '') throw new UsageError('there is no text: give one, or pipe it in');
   const client = await context.client();
   const session = client.session(id);

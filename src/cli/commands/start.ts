@@ -1,25 +1,40 @@
 /** `start`: a daemon for this home, or the news that one runs. Two at once both succeed. */
 import { runDaemon } from '../../daemon/main.ts';
 import type { Context } from '../context.ts';
-import { launch, ownCommand, startOrFind } from '../launch.ts';
+import { answers, launch, ownCommand, startOrFind, type Started } from '../launch.ts';
 import { textOf, type Options } from '../options.ts';
 
 export async function run(context: Context, _args: readonly unknown[], options: Options): Promise<number> {
-  const { output, home } = context;
+  const { home } = context;
+  const replace = options['replace'] === true;
   const flags = ['port', 'host'].flatMap((key) => {
     const value = textOf(options, key);
     return value === undefined ? [] : [`--${key}`, value];
   });
   if (options['expose'] === true) flags.push('--expose');
-  if (options['foreground'] === true)
-    return runDaemon(['--home', home, ...flags, ...(options['replace'] === true ? ['--replace'] : [])], {
-      onUp: ({ url }) => output.line(`pilotlight: ${url}`),
-    });
-  const started =
-    options['replace'] === true
-      ? { ...(await launch(home, ownCommand(home, [...flags, '--replace']))), already: false }
-      : await startOrFind(home, flags);
-  output.object({ url: started.url, pid: started.pid, already: started.already });
-  output.line(started.already ? `Already running: ${started.url}` : `Running: ${started.url}`);
+  if (options['foreground'] === true) return foreground(context, flags, replace);
+  if (!replace) {
+    const { already, ...started } = await startOrFind(home, flags);
+    return tell(context, started, already);
+  }
+  // What answers is not to be replaced: `restart` does that.
+  const running = await answers(home);
+  if (running !== undefined) return tell(context, running, true);
+  return tell(context, await launch(home, ownCommand(home, [...flags, '--replace'])), false);
+}
+
+/** In this process, until Ctrl-C. The daemon itself says what keeps it from starting. */
+async function foreground(context: Context, flags: readonly string[], replace: boolean): Promise<number> {
+  const { home } = context;
+  const running = await answers(home);
+  if (running !== undefined) return tell(context, running, true);
+  return runDaemon(['--home', home, ...flags, ...(replace ? ['--replace'] : [])], {
+    onUp: ({ url }) => tell(context, { url, pid: process.pid }, false),
+  });
+}
+
+function tell({ output }: Context, { url, pid }: Started, already: boolean): number {
+  output.object({ url, pid, already });
+  output.line(already ? `Already running: ${url}` : `Running: ${url}`);
   return 0;
 }

@@ -2,7 +2,7 @@
 import { connectHome } from '../../client/index.ts';
 import { PilotlightError } from '../../protocol/index.ts';
 import type { Context } from '../context.ts';
-import { answers, ended, keeperLives, launch, ownCommand, recordedDaemon } from '../launch.ts';
+import { answers, ended, keeperLives, launch, ownCommand, recordedDaemon, silentDaemon } from '../launch.ts';
 import type { Options } from '../options.ts';
 
 const STOP_MS = 60_000;
@@ -10,6 +10,7 @@ const STOP_MS = 60_000;
 export async function run(context: Context, _args: readonly unknown[], options: Options): Promise<number> {
   const { output, home } = context;
   const now = options['now'] === true;
+  if (context.remote) return stopOther(context, now);
   const daemon = await answers(home);
   if (daemon === undefined) return withoutDaemon(context);
   if (!now) output.note('Stopping: running turns may take up to 30 s (--now does not wait).');
@@ -24,13 +25,18 @@ export async function run(context: Context, _args: readonly unknown[], options: 
   return 0;
 }
 
+/** The daemon of --url, and only that one. */
+async function stopOther(context: Context, now: boolean): Promise<number> {
+  const client = await context.client();
+  await client.stop({ now });
+  context.output.object({ stopped: true });
+  context.output.line('Stopped.');
+  return 0;
+}
+
 async function withoutDaemon({ output, home }: Context): Promise<number> {
   const hung = recordedDaemon(home);
-  if (hung !== undefined)
-    throw new PilotlightError('no_daemon', `The daemon ${String(hung.pid)} lives and does not answer`, {
-      fix: '`pilotlight start --replace` ends it and takes over; then stop.',
-      detail: { pid: hung.pid },
-    });
+  if (hung !== undefined) throw silentDaemon(home, hung.pid);
   if (keeperLives(home)) {
     await launch(home, ownCommand(home, ['--stop-keeper', '--port', '0']));
     output.object({ stopped: true });

@@ -1,6 +1,6 @@
 /** What the demo shows: conversations, a daemon that dies in mid-answer, warm turns. Each act fails when what it shows does not hold. */
 import type { ClientSession } from '../../client/index.ts';
-import type { SessionEvent, TurnView } from '../../protocol/index.ts';
+import { TURN_ENDINGS, type SessionEvent, type TurnView } from '../../protocol/index.ts';
 import type { Actor, Stage } from './stage.ts';
 
 /** How the demo speaks. */
@@ -37,9 +37,7 @@ export async function surviveKill(stage: Stage, actor: Actor, told: Told): Promi
   const session = await sessionOf(stage, actor);
   const gate = `demo-${actor.name}`;
   const agent = (await session.view()).runtime.pid;
-  const turn = await session.send(
-    `stream 8 words 40ms then hold ${gate} then say … and this is the rest of the same answer.`,
-  );
+  const turn = await session.send(`stream 8 words 40ms then hold ${gate} then say ${REST}`);
   let seen = 0;
   for await (const event of turn) {
     show(event, told);
@@ -54,24 +52,42 @@ export async function surviveKill(stage: Stage, actor: Actor, told: Told): Promi
   told.good(`✓ daemon ${String(next.pid)} took over`);
   const again = (await stage.client()).session(session.id);
   const { result } = await again.turn(turn.id);
-  const ended = await mustComplete(result, actor);
-  if (ended.text?.includes('the rest of the same answer') !== true)
-    throw new Error(`${actor.title}'s answer is not whole: ${String(ended.text)}`);
+  await mustComplete(result, actor);
   const after = (await again.view()).runtime.pid;
   if (after !== agent)
     throw new Error(`${actor.title} is another process now: ${String(agent)} before, ${String(after)} after`);
-  for (const text of await messagesOf(again, turn.id)) told.line(text);
+  const { messages, lastSeq } = await checkedJournal(again, turn.id);
+  if (messages.join(' ') !== ANSWER)
+    throw new Error(`${actor.title}'s answer is not whole: ${JSON.stringify(messages)}`);
+  for (const text of messages) told.line(text);
   told.good(
-    `✓ the answer is whole, from the same process (${String(agent)}), events 1 to ${String((await again.view()).lastSeq)} without a gap`,
+    `✓ the answer is whole, from the same process (${String(agent)}), events 1 to ${String(lastSeq)} without a gap`,
   );
 }
 
-/** What the journal has of a turn: each message whole. */
-async function messagesOf(session: ClientSession, turn: string): Promise<string[]> {
-  const texts: string[] = [];
-  for await (const item of session.events({ follow: false }))
-    if (item.type === 'message.completed' && item.turn === turn) texts.push(item.data.text);
-  return texts;
+const REST = '… and this is the rest of the same answer.';
+const ANSWER = `${Array.from({ length: 8 }, (_, at) => `word${String(at + 1).padStart(5, '0')}`).join(' ')} ${REST}`;
+
+/** What the journal has of a turn. Throws unless seq counts from 1 without gap or repetition and the turn has one ending. */
+async function checkedJournal(
+  session: ClientSession,
+  turn: string,
+): Promise<{ readonly messages: readonly string[]; readonly lastSeq: number }> {
+  const messages: string[] = [];
+  let lastSeq = 0;
+  let endings = 0;
+  for await (const item of session.events({ follow: false })) {
+    if (item.type === 'stream.gap' || item.type === 'stream.reset')
+      throw new Error(`The journal has a hole: ${item.type}`);
+    if (item.seq !== lastSeq + 1)
+      throw new Error(`Event ${String(item.seq)} follows event ${String(lastSeq)}`);
+    lastSeq = item.seq;
+    if (item.turn !== turn) continue;
+    if (item.type === 'message.completed') messages.push(item.data.text.trim());
+    if (TURN_ENDINGS.has(item.type)) endings += 1;
+  }
+  if (endings !== 1) throw new Error(`The turn has ${String(endings)} endings`);
+  return { messages, lastSeq };
 }
 
 export async function warmTurns(

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { Actor, Stage } from './stage.ts';
 
 const PROMPT = 'say hello there';
+const RUN_MS = 30_000;
 
 /** ms of each run. */
 export async function measureCold(stage: Stage, actor: Actor, runs: number): Promise<number[]> {
@@ -19,6 +20,8 @@ async function once_(stage: Stage, actor: Actor): Promise<number> {
     cwd: stage.cwd,
     env: { ...actor.env },
     stdio: ['ignore', 'pipe', 'ignore'],
+    timeout: RUN_MS,
+    signal: stage.cleared,
   });
   const exited = once(child, 'exit');
   let text = '';

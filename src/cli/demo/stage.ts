@@ -16,9 +16,15 @@ import {
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { connectHome, type PilotlightClient } from '../../client/index.ts';
+import { sleep } from '../../async/after.ts';
 import { startFakeModel, type FakeModel } from '../../testing/index.ts';
 import type { Context } from '../context.ts';
 import { answers, ended, keeperLives, launch, ownCommand, recordedDaemon, startOrFind } from '../launch.ts';
+
+/** An agent that hangs must not hold up a demo for minutes. */
+const BOUNDS = '[runtime]\ninactivityTimeoutMs = 20000\nfirstTurnTimeoutMs = 30000\n';
+const END_MS = 30_000;
+const SETTLE_MS = 2500;
 
 export interface Actor {
   readonly name: 'claude' | 'codex';
@@ -34,12 +40,18 @@ export class Stage implements AsyncDisposable {
   readonly actors: readonly Actor[];
   readonly absent: readonly string[];
   readonly #model: FakeModel;
+  readonly #cleared = new AbortController();
+  #changedAt = performance.now();
   #ending: Promise<void> | undefined;
 
-  static async set(context: Context): Promise<Stage> {
+  /** `interrupted` clears it at once, wherever the tour is. */
+  static async set(context: Context, interrupted: AbortSignal): Promise<Stage> {
     const model = await startFakeModel();
     const stage = new Stage(context, model);
+    interrupted.addEventListener('abort', () => void stage[Symbol.asyncDispose]().catch(() => undefined));
     try {
+      // An abort from before the listener stood would go unheard.
+      interrupted.throwIfAborted();
       await startOrFind(stage.home, ['--port', '0']);
       return stage;
     } catch (error) {
@@ -62,7 +74,12 @@ export class Stage implements AsyncDisposable {
     const paths = this.actors.map(
       ({ name, binary }) => `[agents.${name}]\npath = ${JSON.stringify(binary)}\n`,
     );
-    writeFileSync(join(this.home, 'config.toml'), paths.join(''));
+    writeFileSync(join(this.home, 'config.toml'), BOUNDS + paths.join(''));
+  }
+
+  /** Aborts when the stage is cleared: whatever else runs on it ends then. */
+  get cleared(): AbortSignal {
+    return this.#cleared.signal;
   }
 
   get modelUrl(): string {
@@ -83,12 +100,14 @@ export class Stage implements AsyncDisposable {
     if (daemon === undefined) throw new Error('the demo has no daemon');
     // The one signal that leaves no time for anything: that is what is shown.
     process.kill(daemon.pid, 9);
+    this.#changedAt = performance.now();
     await ended(daemon, 10_000);
     return daemon.pid;
   }
 
   /** The next daemon: the keeper starts one by itself; one of ours otherwise. */
   async revive(): Promise<{ readonly pid: number }> {
+    if (this.cleared.aborted) throw new Error('the stage is cleared');
     return startOrFind(this.home, ['--port', '0']);
   }
 
@@ -97,19 +116,36 @@ export class Stage implements AsyncDisposable {
     return { daemonMb: status.daemon.rssMb, keeperMb: status.keeper?.rssMb ?? 0 };
   }
 
+  /** After a kill the keeper and we both start a daemon; the one that comes too late leaves by itself, a moment later. */
+  async #settle(): Promise<void> {
+    await sleep(Math.max(0, SETTLE_MS - (performance.now() - this.#changedAt)));
+  }
+
+  async #endOnce(): Promise<void> {
+    const daemon = await answers(this.home);
+    if (daemon === undefined) {
+      await launch(this.home, ownCommand(this.home, ['--stop-keeper', '--port', '0']));
+      return;
+    }
+    await (await this.client()).stop({ now: true });
+    await ended(daemon, 10_000);
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     this.#ending ??= this.#end();
     return this.#ending;
   }
 
   async #end(): Promise<void> {
+    this.#cleared.abort();
     try {
-      const daemon = await answers(this.home);
-      if (daemon !== undefined) {
-        await (await this.client()).stop({ now: true });
-        await ended(daemon, 20_000);
-      } else if (keeperLives(this.home))
-        await launch(this.home, ownCommand(this.home, ['--stop-keeper', '--port', '0']));
+      const deadline = performance.now() + END_MS;
+      await this.#settle();
+      while (recordedDaemon(this.home) !== undefined || keeperLives(this.home)) {
+        if (performance.now() > deadline) throw new Error(`The demo's daemon in ${this.home} does not end`);
+        // What fails is tried again: a daemon may be coming up or leaving just now.
+        await this.#endOnce().catch(() => sleep(200));
+      }
     } finally {
       await this.#model.close();
       rmSync(this.root, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
