@@ -5,14 +5,29 @@ export default defineConfig({
     reporters: ['default', './test/support/tally.ts'],
     pool: 'forks',
     projects: [
-      { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts'], testTimeout: 20_000, isolate: false } },
       {
         extends: true,
-        test: { name: 'scenario', include: ['test/**/*.test.ts'], exclude: ['test/real/**'], testTimeout: 60_000, hookTimeout: 60_000 },
+        test: { name: 'unit', include: ['src/**/*.test.ts'], testTimeout: 20_000, isolate: false },
       },
       {
         extends: true,
-        test: { name: 'real', include: ['test/real/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false },
+        test: {
+          name: 'scenario',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/real/**'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'real',
+          include: ['test/real/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
       },
     ],
   },

@@ -59,16 +59,28 @@ const arrows = {
       const to = source.startsWith('.') ? roomOf(resolve(dirname(context.filename), source), table) : source;
       if (to === undefined || to === from || allowed?.includes('*')) return;
       const target = source.startsWith('.')
-        ? relative(src, resolve(dirname(context.filename), source)).split(sep).join('/')
+        ? relative(src, resolve(dirname(context.filename), source))
+            .split(sep)
+            .join('/')
         : source;
       const top = to.split('/')[0];
       if (source.startsWith('node:')) return;
       const external = !source.startsWith('.');
       if (external && !(context.options[0].guarded ?? []).includes(source)) return;
-      if (allowed?.some((room) => room === to || room === target || (!external && room === top && !(`${top}/!` in table)))) return;
+      if (
+        allowed?.some(
+          (room) => room === to || room === target || (!external && room === top && !(`${top}/!` in table)),
+        )
+      )
+        return;
       context.report({ node, message: `src/${from} may not import ${external ? source : `src/${target}`}` });
     };
-    return { ImportDeclaration: check, ExportNamedDeclaration: check, ExportAllDeclaration: check, ImportExpression: check };
+    return {
+      ImportDeclaration: check,
+      ExportNamedDeclaration: check,
+      ExportAllDeclaration: check,
+      ImportExpression: check,
+    };
   },
 };
 

@@ -20,7 +20,10 @@ const spec = {
 } as const;
 
 const id = fc.constantFrom('a', 'b', 'c');
-const runtime = fc.oneof({ weight: 8, arbitrary: fc.constant('current') }, fc.constantFrom('rt_1', 'rt_2', 'rt_3'));
+const runtime = fc.oneof(
+  { weight: 8, arbitrary: fc.constant('current') },
+  fc.constantFrom('rt_1', 'rt_2', 'rt_3'),
+);
 const by = fc.constant({ kind: 'client' as const });
 
 const signal: fc.Arbitrary<AgentSignal> = fc.oneof(
@@ -257,6 +260,14 @@ test('the generator reaches every ending and every tool state', () => {
     }),
     { numRuns: 500, seed: 7 },
   );
-  for (const type of ['turn.completed', 'turn.failed', 'turn.interrupted', 'tool.completed', 'message.discarded', 'permission.resolved', 'runtime.ended'])
+  for (const type of [
+    'turn.completed',
+    'turn.failed',
+    'turn.interrupted',
+    'tool.completed',
+    'message.discarded',
+    'permission.resolved',
+    'runtime.ended',
+  ])
     expect(seen.get(type) ?? 0, type).toBeGreaterThan(0);
 });
