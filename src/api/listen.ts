@@ -3,6 +3,7 @@
  */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { after, every } from '../async/after.ts';
@@ -44,11 +45,12 @@ export async function listen(fetch: Fetch, options: ListenOptions): Promise<List
   const server = newServer((request, cut) =>
     fetch(request, { door: doorOf(server, options), closing: closing.signal, cut }),
   );
+  const silent = silentConnections(server);
   await bind(server, options);
   let closed: Promise<void> | undefined;
   return {
     port: portOf(server),
-    close: () => (closed ??= close(server, closing, options.closeMs ?? CLOSE_MS)),
+    close: () => (closed ??= close({ server, closing, silent, boundMs: options.closeMs ?? CLOSE_MS })),
   };
 }
 
@@ -121,13 +123,37 @@ function doorOf(server: Server, options: ListenOptions): Door {
   return { kind: 'tcp', host, port, ...(names === undefined ? {} : { names }) };
 }
 
+/**
+ * Connections that have not asked for anything yet. Node does not count them as idle, and clients make them beforehand (fetch does, when a
+ * stream was aborted): without this they would hold up every close for its whole bound.
+ */
+function silentConnections(server: Server): ReadonlySet<Socket> {
+  const silent = new Set<Socket>();
+  server.on('connection', (socket) => {
+    silent.add(socket);
+    socket.once('close', () => silent.delete(socket));
+  });
+  server.on('request', ({ socket }) => {
+    silent.delete(socket);
+  });
+  return silent;
+}
+
+interface Closing {
+  readonly server: Server;
+  readonly closing: AbortController;
+  readonly silent: ReadonlySet<Socket>;
+  readonly boundMs: number;
+}
+
 /** Streams end by the signal; what answers still may do so within the bound; then every connection is cut. */
-async function close(server: Server, closing: AbortController, boundMs: number): Promise<void> {
+async function close({ server, closing, silent, boundMs }: Closing): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   server.close(() => {
     resolve();
   });
   closing.abort();
+  for (const socket of silent) socket.destroy();
   // A connection is idle only a moment after its stream has ended.
   using _idle = every(CLOSE_TICK_MS, () => {
     server.closeIdleConnections();
