@@ -100,9 +100,5 @@ async function settingsOf(
     agentOptions: spec.agentOptions,
     ...secrets.get(spec.id),
   });
-  if (binary === undefined)
-    throw new PilotlightError('agent_unavailable', `${spec.agent} is not installed`, {
-      fix: 'Run `pilotlight doctor`.',
-    });
   return { settings, binary };
 }

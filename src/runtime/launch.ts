@@ -96,6 +96,10 @@ async function spawn(
 }> {
   try {
     const { settings, binary } = await ports.settings();
+    if (binary === undefined)
+      throw new PilotlightError('agent_unavailable', `${ports.dialect.agent} is not installed`, {
+        fix: 'Run `pilotlight doctor`.',
+      });
     const plan = ports.dialect.plan(binary, settings);
     if (options.signal.aborted) throw new PilotlightError('aborted', 'The start was called off');
     const { file, args, env } = plan;

@@ -19,6 +19,7 @@ import type {
 } from '../session/ports.ts';
 import { Audience } from './audience.ts';
 import { launch, LaunchFailure, type Launched } from './launch.ts';
+import { commitSurely } from './persist.ts';
 import type { RuntimeOrigin, RuntimePorts } from './ports.ts';
 import { Reading } from './reading.ts';
 import { exitOf, Relay } from './relay.ts';
@@ -185,7 +186,7 @@ export class Lifetime implements Voice {
       retry,
     };
     try {
-      await this.#ports.committer.commit((draft) => {
+      await this.#surely((draft) => {
         this.#audience.tellAll(draft, input);
         draft.dropRuntime(this.id);
         draft.afterCommit(() => {
@@ -261,7 +262,7 @@ export class Lifetime implements Voice {
       message: `What the journal says of runtime ${this.id} could not be read by this version`,
     };
     const exited = exitOf(this.#relay);
-    await this.#ports.committer.commit((draft) => {
+    await this.#surely((draft) => {
       this.#audience.tellAll(draft, input);
     });
     child.end();
@@ -274,7 +275,7 @@ export class Lifetime implements Voice {
     from: RuntimeRecord,
     how: { readonly reason: RuntimeEndReason; readonly lost?: boolean },
   ): Promise<void> {
-    await this.#ports.committer.commit((draft) => {
+    await this.#surely((draft) => {
       const { lines, chunks } = from;
       this.#audience.tellAll(draft, {
         kind: 'runtime-ended',
@@ -289,6 +290,10 @@ export class Lifetime implements Voice {
         this.#gone();
       });
     });
+  }
+
+  #surely(decide: (draft: Draft) => void): Promise<void> {
+    return commitSurely(this.#ports.committer, decide, () => this.#detached);
   }
 
   #run(origin: RuntimeOrigin, child: Child): Runtime {

@@ -16,12 +16,10 @@ import type { WireLine } from '../wire/lines.ts';
 import { howEnded, type End } from './ended.ts';
 import { joinDeltas } from './join.ts';
 import { Outbox } from './outbox.ts';
+import { FULL_RETRY_MS } from './persist.ts';
 import type { RuntimeOrigin, RuntimeSurroundings } from './ports.ts';
 import type { Reading } from './reading.ts';
 import { asJson, type RuntimeRow } from './row.ts';
-
-/** How long to wait before trying again to commit what a full disk refused. */
-const FULL_RETRY_MS = 500;
 
 export class Runtime implements ChildListener {
   readonly #origin: RuntimeOrigin;
