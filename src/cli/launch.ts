@@ -11,7 +11,6 @@ import { connectHome } from '../client/index.ts';
 import { processEnvironment } from '../daemon/index.ts';
 import { ERROR_TABLE, messageOf, PilotlightError, type ErrorCode } from '../protocol/index.ts';
 import type { Output } from './output.ts';
-import { portHolder } from './port-holder.ts';
 
 const MAIN = new URL(
   import.meta.url.endsWith('.ts') ? '../daemon/main.ts' : '../daemon/main.js',
@@ -64,8 +63,6 @@ export async function launch(home: string, command: Command): Promise<Started> {
   const line = await firstLine(home, command);
   if (line.ok) return { pid: line.pid ?? 0, url: line.url ?? '' };
   const { code, message, fix, detail } = line.error;
-  const taken = /EADDRINUSE.*:(\d+)$/.exec(message)?.[1];
-  if (taken !== undefined) throw portTaken(Number(taken));
   throw new PilotlightError(isCode(code) ? code : 'internal', message, {
     ...(fix === undefined ? {} : { fix }),
     ...(detail === undefined ? {} : { detail }),
@@ -215,20 +212,6 @@ export function silentDaemon(home: string, pid: number | undefined, cause?: unkn
     cause,
     ...(pid === undefined ? {} : { detail: { pid } }),
   });
-}
-
-/** A port that somebody else has, with whoever it is where that can be read. */
-export function portTaken(port: number): PilotlightError {
-  const holder = portHolder(port);
-  const by = holder === undefined ? 'another program' : `process ${String(holder.pid)} (${holder.command})`;
-  return new PilotlightError(
-    'spawn_failed',
-    `The daemon cannot start: port ${String(port)} is taken by ${by}`,
-    {
-      fix: 'Start with --port 0 for any free one, or set server.port in config.toml.',
-      detail: { port, ...holder },
-    },
-  );
 }
 
 /** For commands that need a daemon: says so when it had to be started. */

@@ -164,13 +164,13 @@ async function serve(running: Running, host: SessionHost): Promise<Daemon> {
   });
   const { url, socket, port, doors } = await openDoors(api, options);
   listening.push(...doors);
-  writeJson(home.daemonFile, {
-    ...processIdentity(process.pid),
-    url,
-    socket,
-    version: VERSION,
-    command: options.command,
-  });
+  try {
+    const { command } = options;
+    writeJson(home.daemonFile, { ...processIdentity(process.pid), url, socket, version: VERSION, command });
+  } catch (error) {
+    await Promise.all(doors.map((door) => door.close()));
+    throw error;
+  }
   keeper.restartWith(port);
   log.info({ url, socket, generation: journal.generation, version: VERSION }, 'started');
   const detach = (): Promise<void> =>

@@ -30,7 +30,8 @@ export function openHome(path: string): Home {
     for (const folder of ['secrets', 'processes', 'logs', 'spool'])
       mkdirSync(join(path, folder), { recursive: true, mode: 0o700 });
   } catch (error) {
-    if (error instanceof PilotlightError) throw error;
+    const known = homeFault(error, path);
+    if (known instanceof PilotlightError) throw known;
     throw new PilotlightError('journal_unusable', `The home ${path} cannot be used: ${messageOf(error)}`, {
       fix: 'Mend its permissions, or give another one with --home.',
       cause: error,
@@ -46,6 +47,25 @@ export function openHome(path: string): Home {
     processes: join(path, 'processes'),
     logs: join(path, 'logs'),
   };
+}
+
+/** What the system said of a file of the home, as it is told: no room, or no permission. Anything else is as it was. */
+export function homeFault(error: unknown, path: string): unknown {
+  if (error instanceof PilotlightError || !(error instanceof Error) || !('code' in error)) return error;
+  const { code } = error;
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new PilotlightError('journal_full', `There is no room in ${path}: ${messageOf(error)}`, {
+      fix: `Free space on the disk of ${path}, then start again.`,
+      detail: { path },
+      cause: error,
+    });
+  if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM')
+    return new PilotlightError('journal_unusable', `The home ${path} cannot be used: ${messageOf(error)}`, {
+      fix: 'Mend its permissions, or give another one with --home.',
+      detail: { path },
+      cause: error,
+    });
+  return error;
 }
 
 /** Writes a JSON file so that a reader sees the old one or the new one, never half. */

@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { messageOf, PilotlightError, VERSION } from '../protocol/index.ts';
 import { homeOf, processEnvironment, readConfig, type Config } from './config.ts';
 import { startDaemon, STOP_GRACE_MS, type Daemon } from './daemon.ts';
-import { openHome } from './home.ts';
+import { homeFault, openHome, type Home } from './home.ts';
 import { replaceDaemon } from './replace.ts';
 
 const READY_FD = 3;
@@ -67,7 +67,14 @@ export async function runDaemon(
 }
 
 async function begin(given: Arguments, argv: readonly string[]): Promise<Daemon> {
-  const home = openHome(given.home);
+  try {
+    return await beginIn(openHome(given.home), given, argv);
+  } catch (error) {
+    throw homeFault(error, given.home);
+  }
+}
+
+async function beginIn(home: Home, given: Arguments, argv: readonly string[]): Promise<Daemon> {
   if (given.replace) await replaceDaemon(home);
   const command = {
     file: process.execPath,

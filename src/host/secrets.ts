@@ -36,14 +36,30 @@ export function createSecretStore(directory: string | undefined): SecretStore {
     put(session, secrets) {
       if (Object.keys(secrets.env).length + Object.keys(secrets.credentials).length === 0) return;
       const file = fileOf(session);
-      writeFileSync(`${file}.new`, JSON.stringify(secrets), { mode: 0o600 });
-      renameSync(`${file}.new`, file);
+      try {
+        writeFileSync(`${file}.new`, JSON.stringify(secrets), { mode: 0o600 });
+        renameSync(`${file}.new`, file);
+      } catch (error) {
+        rmSync(`${file}.new`, { force: true });
+        throw noRoom(error, directory);
+      }
     },
     get: (session) => read(fileOf(session)),
     remove(session) {
       rmSync(fileOf(session), { force: true });
     },
   };
+}
+
+/** A full disk is told as what it is. */
+function noRoom(error: unknown, directory: string): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
+  return new PilotlightError('journal_full', `There is no room for secrets (${directory})`, {
+    fix: `Free space on the disk of ${directory}.`,
+    detail: { path: directory },
+    cause: error,
+  });
 }
 
 function read(file: string): SessionSecrets {

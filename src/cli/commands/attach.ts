@@ -97,11 +97,11 @@ function listen(context: Context, session: ClientSession, attachment: Attachment
   };
 }
 
-/** A line typed while a turn runs waits for its place: to refuse it would lose what was typed. */
+/** A line typed while a turn runs is refused, with what to do about it: it stands on the screen to be sent again. */
 async function send(session: ClientSession, line: string, attachment: Attachment): Promise<void> {
   attachment.typed(line);
   try {
-    await session.send(line, { whenBusy: 'queue' });
+    await session.send(line);
   } catch (error) {
     attachment.fromElsewhere(line);
     throw error;

@@ -29,7 +29,8 @@ async function foreground(context: Context, flags: readonly string[], replace: b
   const running = await answers(home);
   if (running !== undefined) return tell(context, running, true);
   return runDaemon(['--home', home, ...flags, ...(replace ? ['--replace'] : [])], {
-    onUp: ({ url }) => tell(context, { url, pid: process.pid }, false),
+    // Said once the daemon listens for signals, which it does right behind this call: whoever reads it may press Ctrl-C at once.
+    onUp: ({ url }) => queueMicrotask(() => tell(context, { url, pid: process.pid }, false)),
   });
 }
 
