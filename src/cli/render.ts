@@ -35,18 +35,18 @@ export class Renderer {
       case 'message.discarded':
         return this.#discarded(event.data);
       case 'tool.started':
-        return this.#aside('cyan', `● ${event.data.name} ${briefly(event.data.input)}`);
+        return this.aside('cyan', `● ${event.data.name} ${briefly(event.data.input)}`);
       case 'tool.completed':
         if (event.data.status !== 'ok')
-          this.#aside('yellow', `  ${event.data.status}: ${firstLine(event.data.output)}`);
+          this.aside('yellow', `  ${event.data.status}: ${firstLine(event.data.output)}`);
         return;
       case 'permission.requested':
-        return this.#aside('yellow', asks(event.data));
+        return this.aside('yellow', asks(event.data));
       case 'permission.resolved':
-        return this.#aside('yellow', resolved(event.data));
+        return this.aside('yellow', resolved(event.data));
       case 'notice':
         if (event.data.level !== 'info')
-          this.#aside(event.data.level === 'error' ? 'red' : 'yellow', `! ${event.data.message}`);
+          this.aside(event.data.level === 'error' ? 'red' : 'yellow', `! ${event.data.message}`);
         return;
       case 'turn.completed':
       case 'turn.failed':
@@ -59,7 +59,7 @@ export class Renderer {
 
   #question({ input }: EventData<'turn.queued'>): void {
     const text = inputText(input);
-    if (this.#showsQuestion(text)) this.#aside('bold', `› ${text}`);
+    if (this.#showsQuestion(text)) this.aside('bold', `› ${text}`);
   }
 
   #delta(data: EventData<'message.delta'>): void {
@@ -86,7 +86,7 @@ export class Renderer {
 
   #void(reason: string): void {
     this.#endLine();
-    this.#aside('dim', `(the text above is void: ${reason})`);
+    this.aside('dim', `(the text above is void: ${reason})`);
   }
 
   #ending(
@@ -95,14 +95,14 @@ export class Renderer {
     this.#shown.clear();
     this.#endLine();
     if (event.type === 'turn.failed') {
-      this.#aside('red', `✗ ${event.data.code}: ${event.data.message}`);
-      if (event.data.stderrTail !== undefined) this.#aside('dim', event.data.stderrTail.trimEnd());
+      this.aside('red', `✗ ${event.data.code}: ${event.data.message}`);
+      if (event.data.stderrTail !== undefined) this.aside('dim', event.data.stderrTail.trimEnd());
       if (event.data.effects === 'none')
-        this.#aside('dim', '  The agent never saw the message: it can be sent again.');
+        this.aside('dim', '  The agent never saw the message: it can be sent again.');
     }
     if (event.type === 'turn.interrupted')
-      this.#aside('yellow', `■ interrupted by ${event.data.by.name ?? event.data.by.kind}`);
-    if (this.#output.attended) this.#aside('dim', costsLine(event.data));
+      this.aside('yellow', `■ interrupted by ${event.data.by.name ?? event.data.by.kind}`);
+    if (this.#output.attended) this.aside('dim', costsLine(event.data));
   }
 
   #write(text: string): void {
@@ -115,8 +115,8 @@ export class Renderer {
     if (this.#midLine) this.#write('\n');
   }
 
-  /** A message beside the text. Only where both are seen together does it end the text's line: a pipe gets the text as it is. */
-  #aside(format: Format, text: string): void {
+  /** A message beside the text, from here or from whoever renders. Only where both are seen together does it end the text's line. */
+  aside(format: Format, text: string): void {
     if (this.#output.oneScreen) this.#endLine();
     this.#output.note(text, format);
   }

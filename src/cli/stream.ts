@@ -18,7 +18,8 @@ export async function streamTurn(
     void turn[Symbol.asyncDispose]();
   };
   using _reader = whenReaderLeaves(() => leave(0));
-  using _signals = onSignals(context, session, leave);
+  const say = (text: string): void => renderer.aside('dim', text);
+  using _signals = onSignals(say, session, leave);
   try {
     for await (const event of turn) {
       renderer.show(event);
@@ -33,13 +34,17 @@ export async function streamTurn(
 }
 
 /** Ctrl-C asks the turn to end and, again, leaves; a terminal that closes leaves too, so that what must be closed is closed. */
-function onSignals(context: Context, session: ClientSession, leave: (code: number) => void): Disposable {
+function onSignals(
+  say: (text: string) => void,
+  session: ClientSession,
+  leave: (code: number) => void,
+): Disposable {
   let asked = false;
   const interrupt = (): void => {
     if (asked) return leave(130);
     asked = true;
-    context.output.note('Interrupting; Ctrl-C again leaves.', 'dim');
-    session.interrupt().catch((error: unknown) => context.output.note(messageOf(error), 'dim'));
+    say('Interrupting; Ctrl-C again leaves.');
+    session.interrupt().catch((error: unknown) => say(messageOf(error)));
   };
   const end = (): void => leave(130);
   process.on('SIGINT', interrupt);

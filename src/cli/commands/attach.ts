@@ -45,9 +45,9 @@ export async function run(
   const after = numberOf(options, 'from') ?? (await beginning(session, view));
   const follow = view.state !== 'closed';
   const attachment = new Attachment();
-  using _reader = whenReaderLeaves(() => attachment.end(0));
-  using _stop = process.stdin.isTTY ? listen(context, session, attachment) : onSignal(attachment);
   const renderer = new Renderer(output, { showsQuestion: (text) => attachment.fromElsewhere(text) });
+  using _reader = whenReaderLeaves(() => attachment.end(0));
+  using _stop = process.stdin.isTTY ? listen(renderer, session, attachment) : onSignal(attachment);
   const { signal } = attachment.leave;
   for await (const item of session.events({ after, follow, signal })) {
     if (item.type === 'stream.gap' || item.type === 'stream.reset') {
@@ -72,10 +72,9 @@ async function beginning(session: ClientSession, view: SessionView): Promise<num
   return Math.max(0, accepted.seq - 1);
 }
 
-function listen(context: Context, session: ClientSession, attachment: Attachment): Disposable {
-  const { output } = context;
-  const complain = (error: unknown): void => output.note(messageOf(error), 'yellow');
-  output.note('Attached: a line sends, Ctrl-C interrupts the turn, Ctrl-D leaves.', 'dim');
+function listen(renderer: Renderer, session: ClientSession, attachment: Attachment): Disposable {
+  const complain = (error: unknown): void => renderer.aside('yellow', messageOf(error));
+  renderer.aside('dim', 'Attached: a line sends, Ctrl-C interrupts the turn, Ctrl-D leaves.');
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   lines.on('line', (line) => {
     attachment.interrupts = 0;
@@ -84,7 +83,7 @@ function listen(context: Context, session: ClientSession, attachment: Attachment
   lines.on('SIGINT', () => {
     attachment.interrupts += 1;
     if (attachment.interrupts > 1) return attachment.end(130);
-    output.note('Interrupting; Ctrl-C again leaves.', 'dim');
+    renderer.aside('dim', 'Interrupting; Ctrl-C again leaves.');
     session.interrupt().catch(complain);
   });
   lines.on('close', () => {
