@@ -167,7 +167,13 @@ test('a home on a disk that may only be read: journal_unusable with what to do; 
   await first.turn(session, 'say hello');
   const before = await first.events(session);
   await first.stop();
-  home.disk.writable(false);
+  // Busy while the last process of it, gone a moment ago, still has a file open there.
+  await expect
+    .poll(() => {
+      home.disk.writable(false);
+      return true;
+    })
+    .toBe(true);
   const { code, stdout, stderr } = await cli(home, ['start', '--json', '--port', '0']);
   expect([code, JSON.parse(stdout).error.code]).toEqual([1, 'journal_unusable']);
   expect(JSON.parse(stdout).error.fix).toMatch(/\S/);
