@@ -149,7 +149,7 @@ async function greet(found: Found, options: ConnectOptions): Promise<KeptHost> {
   });
   const { homeId, generation, restartCommand } = options;
   const restart = restartCommand === undefined ? {} : { restart: restartCommand };
-  send(socket, { t: 'hello', v: PROTOCOL, secret: found.secret, generation, ...restart });
+  send(socket, { t: 'hello', v: PROTOCOL, secret: found.secret, generation, pid: process.pid, ...restart });
   try {
     const welcome = await within(welcomed.promise, options.helloMs ?? HELLO_MS, () => noAnswer(found));
     host = new KeptHost({

@@ -23,6 +23,8 @@ export type Order =
       readonly v: number;
       readonly secret: string;
       readonly generation: number;
+      /** The daemon's own. */
+      readonly pid: number;
       readonly restart?: RestartCommand;
     }
   /** Body: the goodbye. */

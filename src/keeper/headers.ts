@@ -16,6 +16,7 @@ export function readOrder(raw: Raw): Order {
         v: num(raw, 'v'),
         secret: str(raw, 'secret'),
         generation: num(raw, 'generation'),
+        pid: num(raw, 'pid'),
       } as const;
       return raw['restart'] === undefined ? base : { ...base, restart: restartOf(raw['restart']) };
     }

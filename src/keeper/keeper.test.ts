@@ -240,7 +240,7 @@ test('a wrong secret and garbage are answered by closing', async () => {
   if (found === undefined) throw new Error('no keeper');
   for (const bytes of [
     Buffer.from('GET / HTTP/1.1\r\n\r\n'),
-    frame({ t: 'hello', v: 1, secret: 'x', generation: 99 }),
+    frame({ t: 'hello', v: 1, secret: 'x', generation: 99, pid: 1 }),
     frame({ t: 'stop' }),
   ]) {
     const socket = connect(found.socket);

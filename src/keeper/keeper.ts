@@ -95,6 +95,7 @@ export class Keeper {
   async stop(): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
+    this.#starter.use(undefined);
     this.#grace?.[Symbol.dispose]();
     for (const child of this.#children.values()) {
       child.end();
@@ -117,6 +118,7 @@ export class Keeper {
     this.#grace?.[Symbol.dispose]();
     this.#grace = undefined;
     this.#starter.use(order.restart);
+    this.#starter.settle(order.pid);
     for (const child of this.#children.values()) child.detach();
     void this.#welcome(socket);
     return order.generation;

@@ -1,5 +1,5 @@
 /** Starts a daemon that vanished again: same home, same port; 5 times in 10 minutes. Not one that left on purpose. */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { openSync, closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { after } from '../async/after.ts';
@@ -15,6 +15,8 @@ export class DaemonStarter {
   readonly #log: (message: string) => void;
   #command: RestartCommand | undefined;
   #starts: number[] = [];
+  /** Daemons started here that live. */
+  readonly #starting = new Set<ChildProcess>();
 
   readonly #wanted: () => boolean;
 
@@ -28,6 +30,11 @@ export class DaemonStarter {
   /** How to start it; undefined when it leaves on purpose. */
   use(command: RestartCommand | undefined): void {
     this.#command = command;
+  }
+
+  /** A daemon is there (or none is wanted any more): one that was started here and is another must not come up behind it. */
+  settle(pid?: number): void {
+    for (const starting of this.#starting) if (starting.pid !== pid) starting.kill('SIGTERM');
   }
 
   daemonLeft(): void {
@@ -61,7 +68,9 @@ export class DaemonStarter {
       daemon.on('error', (error) => {
         this.#log(`the daemon could not be started: ${error.message}`);
       });
+      this.#starting.add(daemon);
       daemon.once('exit', (code) => {
+        this.#starting.delete(daemon);
         if (code === 0) return;
         const wait = AGAIN_MS * 2 ** (this.#starts.length - 1);
         after(wait, () => {

@@ -57,3 +57,14 @@ test('a keeper killed with kill -9: its agents are gone, their turns are lost wi
   await daemon.stop();
   expect(marked(home.root)).toEqual([]);
 });
+
+test('stop right behind start --replace: the daemon that the keeper started meanwhile does not come up behind it', async () => {
+  await using home = testHome();
+  const hung = await TestDaemon.start(home);
+  await hung.session('claude');
+  process.kill(hung.identity.pid, 'SIGSTOP');
+  const next = await TestDaemon.start(home, ['--replace']);
+  await next.stop();
+  for (const left of marked(home.root)) await gone(left, 3000);
+  expect(marked(home.root)).toEqual([]);
+});
