@@ -7,6 +7,9 @@ import type { HandshakeChannel } from '../agents/dialect.ts';
 import { PilotlightError } from '../protocol/index.ts';
 import type { WireLine } from '../wire/lines.ts';
 
+/** Agents say a few lines before they are ready; ten thousand are somebody else's. */
+const MOST_LINES = 10_000;
+
 interface Waiter {
   /** Whether the line settles the wait. Throws to reject it. */
   readonly offer: (line: string) => boolean;
@@ -20,6 +23,7 @@ export class Handshake implements HandshakeChannel {
   #waiter: Waiter | undefined;
   #closed: PilotlightError | undefined;
   #consumed = 0;
+  #taken = 0;
 
   /** `send` writes one line without its newline. */
   constructor(send: (line: string) => void) {
@@ -61,8 +65,23 @@ export class Handshake implements HandshakeChannel {
     });
   }
 
-  /** A line came. */
+  /** A line came. One that nobody waits for any more is passed over; a program that prints without end is no agent. */
   take(line: WireLine): void {
+    if (this.#closed !== undefined) {
+      this.#consumed = line.end;
+      return;
+    }
+    this.#taken += 1;
+    if (this.#taken > MOST_LINES) {
+      const said = line.kind === 'line' ? line.text.slice(0, 200) : '';
+      this.close(
+        new PilotlightError(
+          'protocol',
+          `It prints lines that are no greeting, without end: ${JSON.stringify(said)}`,
+        ),
+      );
+      return;
+    }
     this.#lines.push(line);
     this.#serve();
   }

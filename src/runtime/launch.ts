@@ -78,6 +78,7 @@ export async function launch(ports: RuntimePorts, options: LaunchOptions): Promi
     const startupMs = Math.round(performance.now() - began);
     return { child, settings, greeted, startupMs, written, reading, version: greeted.version ?? version };
   } catch (error) {
+    handshake.close(new PilotlightError('aborted', 'The start has failed'));
     child.end();
     const exit = await exited.promise;
     throw failureOf(error, { settings, exit, child });
