@@ -178,7 +178,8 @@ describe('a configured path that is no agent', () => {
 
   test('prints noise for ever and never answers', async () => {
     const { ending } = await turnOf('#!/bin/sh\nexec yes noise\n');
-    expect(ending?.data).toMatchObject({ code: 'start_timeout', effects: 'none' });
+    expect(ending?.data).toMatchObject({ code: 'spawn_failed', effects: 'none' });
+    expect(ending?.data['message']).toContain('noise');
   });
 
   test('prints JSON that means nothing, of every kind', async () => {
