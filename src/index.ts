@@ -52,7 +52,7 @@ export async function createHost(options: HostOptions = {}): Promise<LocalHost> 
   if (records !== undefined) await reapDead({ recordDir: records, homeId: journal.homeId, keepIds: [] });
   const children = createDirectHost({
     homeId: journal.homeId,
-    ladder: { ...config.ladder, eofAfterMs: 0 },
+    ladder: config.ladder,
     ...(records === undefined ? {} : { recordDir: records }),
   });
   const startedAt = new Date(performance.timeOrigin).toISOString();

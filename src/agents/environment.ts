@@ -49,8 +49,3 @@ export function agentEnvironment(sources: EnvironmentSources): Record<string, st
     for (const variable of CREDENTIALS[name] ?? [name]) made[variable] = value;
   return { ...made, ...sources.env };
 }
-
-/** Whether a variable of a caller's environment goes with a session that it creates (`run`). */
-export function goesWithSession(agent: string, name: string): boolean {
-  return name === 'PATH' || QUIET.test(name) || OWN[agent]?.test(name) === true;
-}

@@ -9,7 +9,6 @@ import { agentEnvironment } from './environment.ts';
 import { findAgent, type Found } from './find.ts';
 
 export type * from './dialect.ts';
-export { goesWithSession } from './environment.ts';
 
 /** A dialect whose state is its own business. */
 export type AnyDialect = Dialect<unknown>;

@@ -2,7 +2,8 @@
 import type { Answered, Caller, Host } from '../host/index.ts';
 import type { z } from 'zod';
 import { readBody } from './body.ts';
-import { idempotencyOf, OneAtATime } from './idempotency.ts';
+import { OneAtATime } from '../async/one-at-a-time.ts';
+import { idempotencyOf, runName } from './idempotency.ts';
 import { json, type Call } from './route.ts';
 
 export interface CommandPorts {
@@ -39,9 +40,10 @@ export class Commands {
       by: { kind: 'client', name: asker.name },
       ...(idempotency === undefined ? {} : { idempotency }),
     };
-    const { value, replayed } = await this.#oneAtATime.run(idempotency, () =>
-      command.act(host, body.value, caller),
-    );
+    const act = (): ReturnType<typeof command.act> => command.act(host, body.value, caller);
+    const { value, replayed } = await (idempotency === undefined
+      ? act()
+      : this.#oneAtATime.run(runName(idempotency), act));
     return json(value, command.status, replayed ? { 'idempotency-replayed': 'true' } : {});
   }
 }

@@ -39,24 +39,7 @@ export function canonicalJson(value: unknown): string {
   return `{${parts.join(',')}}`;
 }
 
-/** Runs of the same scope and key go one after the other; the host then answers the later ones from what the first left. */
-export class OneAtATime {
-  readonly #running = new Map<string, Promise<unknown>>();
-
-  async run<T>(idempotency: Idempotency | undefined, act: () => Promise<T>): Promise<T> {
-    if (idempotency === undefined) return act();
-    const name = `${idempotency.scope}\n${idempotency.key}`;
-    for (;;) {
-      const first = this.#running.get(name);
-      if (first === undefined) break;
-      await Promise.allSettled([first]);
-    }
-    const mine = act();
-    this.#running.set(name, mine);
-    try {
-      return await mine;
-    } finally {
-      this.#running.delete(name);
-    }
-  }
+/** The name under which runs of one key wait for each other; the host then answers the later ones from what the first left. */
+export function runName({ scope, key }: Idempotency): string {
+  return `${scope}\n${key}`;
 }

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { sleep } from '../async/after.ts';
 import { connectHome } from '../client/index.ts';
-import { processEnvironment } from '../daemon/index.ts';
+import { isAlive, processEnvironment } from '../daemon/index.ts';
 import { ERROR_TABLE, messageOf, PilotlightError, type ErrorCode } from '../protocol/index.ts';
 import type { Output } from './output.ts';
 
@@ -115,7 +115,7 @@ function openLog(home: string, file: string): number {
 export function recordedDaemon(home: string): DaemonFile | undefined {
   try {
     const found = DaemonFile.parse(JSON.parse(readFileSync(join(home, 'daemon.json'), 'utf8')));
-    return lives(found) ? found : undefined;
+    return isAlive(found) ? found : undefined;
   } catch {
     return undefined;
   }
@@ -127,26 +127,9 @@ export function keeperLives(home: string): boolean {
     const read = z
       .object({ pid: z.number(), startTime: z.string() })
       .parse(JSON.parse(readFileSync(join(home, 'keeper.json'), 'utf8')));
-    return lives(read);
+    return isAlive(read);
   } catch {
     return false;
-  }
-}
-
-/** Whether this very process lives: pids are reused, start times are not. */
-export function lives(process_: { readonly pid: number; readonly startTime: string }): boolean {
-  try {
-    const stat = readFileSync(`/proc/${String(process_.pid)}/stat`, 'latin1');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] !== 'Z' && fields[19] === process_.startTime;
-  } catch {
-    // No /proc here: a signal that is never sent tells at least whether the pid is taken.
-    try {
-      process.kill(process_.pid, 0);
-      return process.platform !== 'linux';
-    } catch {
-      return false;
-    }
   }
 }
 
@@ -156,7 +139,7 @@ export async function ended(
   ms: number,
 ): Promise<boolean> {
   const deadline = performance.now() + ms;
-  while (lives(process_)) {
+  while (isAlive(process_)) {
     if (performance.now() > deadline) return false;
     await sleep(30);
   }

@@ -3,7 +3,9 @@ import { createAgents } from '../agents/index.ts';
 import type { AgentView } from '../protocol/index.ts';
 import { pathsOf, type Config } from './config.ts';
 
+export { isAlive } from '../process/index.ts';
 export { homeOf, processEnvironment, readConfig, type Config } from './config.ts';
+export { portHolder } from './port-holder.ts';
 
 /** The agents that sessions of this configuration would get, with their versions. */
 export function findAgents(

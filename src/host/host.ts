@@ -17,6 +17,7 @@ import {
 import type { Draft, EventPage, Followed, SessionRecord, SessionSpec } from '../session/ports.ts';
 import { Session } from '../session/session.ts';
 import { newSessionState } from '../session/state.ts';
+import { sessionView } from '../session/views.ts';
 import type { Answered, Caller, Host, Page } from './face.ts';
 import { Acceptance } from './idempotent.ts';
 import { leasesOf, listSessions } from './list.ts';
@@ -87,7 +88,7 @@ export class SessionHost implements Host {
     if (live !== undefined) return live.view();
     const record = this.#ports.journal.session(id);
     if (record === undefined) throw noSession(id);
-    return new Session(reviveSession(record), this.#sessionPorts()).view();
+    return sessionView(reviveSession(record));
   }
 
   list(filter: {
@@ -97,7 +98,7 @@ export class SessionHost implements Host {
   }): Page<SessionView> {
     return listSessions(this.#ports.journal, filter, (record) => {
       const live = this.#sessions.get(record.id);
-      return live?.view() ?? new Session(reviveSession(record), this.#sessionPorts()).view();
+      return live?.view() ?? sessionView(reviveSession(record));
     });
   }
 

@@ -2,6 +2,7 @@
  * A command with an idempotency key acts once: its answer is stored in the transaction that accepts it.
  * Refusals are not stored. Two at the same time: the second waits for the first.
  */
+import { OneAtATime } from '../async/one-at-a-time.ts';
 import { PilotlightError } from '../protocol/index.ts';
 import type { Draft, Journal } from '../session/ports.ts';
 import type { Answered, Caller } from './face.ts';
@@ -16,7 +17,7 @@ export interface Accepting<T> {
 
 export class Acceptance {
   readonly #journal: Journal;
-  readonly #underWay = new Map<string, Promise<unknown>>();
+  readonly #oneAtATime = new OneAtATime();
 
   constructor(journal: Journal) {
     this.#journal = journal;
@@ -25,15 +26,11 @@ export class Acceptance {
   async run<T>(caller: Caller, accepting: Accepting<T>): Promise<Answered<T>> {
     const { idempotency } = caller;
     if (idempotency === undefined) return { value: await this.#accept(caller, accepting), replayed: false };
-    const name = `${idempotency.scope}\n${idempotency.key}`;
-    for (;;) {
-      const other = this.#underWay.get(name);
-      if (other === undefined) break;
-      await Promise.allSettled([other]);
-    }
-    const known = this.#journal.idempotency(idempotency.scope, idempotency.key);
-    if (known !== undefined) {
-      if (known.bodyHash !== idempotency.bodyHash)
+    const { scope, key, bodyHash } = idempotency;
+    return this.#oneAtATime.run(`${scope}\n${key}`, async () => {
+      const known = this.#journal.idempotency(scope, key);
+      if (known === undefined) return { value: await this.#accept(caller, accepting), replayed: false };
+      if (known.bodyHash !== bodyHash)
         throw new PilotlightError(
           'idempotency_mismatch',
           'This Idempotency-Key was used with another request',
@@ -42,14 +39,7 @@ export class Acceptance {
           },
         );
       return { value: accepting.parse(known.answer), replayed: true };
-    }
-    const accepted = this.#accept(caller, accepting);
-    this.#underWay.set(name, accepted);
-    try {
-      return { value: await accepted, replayed: false };
-    } finally {
-      this.#underWay.delete(name);
-    }
+    });
   }
 
   #accept<T>(caller: Caller, accepting: Accepting<T>): Promise<T> {

@@ -1,5 +1,4 @@
 /** The keeper, seen from a daemon. Its own process starts at main.ts. */
 export { connectKeeper, type ConnectOptions } from './client.ts';
-export { findKeeper } from './find.ts';
 export type { KeptHost } from './kept-host.ts';
 export type { RestartCommand } from './frames.ts';

@@ -89,14 +89,12 @@ export interface ChildHost {
 
 /** Durations of the ladder in ms, from configuration (`ladder.*`). */
 export interface LadderTimes {
-  readonly eofAfterMs: number;
   readonly termAfterMs: number;
   readonly killAfterMs: number;
   readonly stuckAfterMs: number;
 }
 
 export const DEFAULT_LADDER: LadderTimes = {
-  eofAfterMs: 0,
   termAfterMs: 2000,
   killAfterMs: 2000,
   stuckAfterMs: 2000,

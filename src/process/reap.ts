@@ -54,7 +54,7 @@ export async function reapDead(options: ReapOptions): Promise<Reaped> {
         },
         living: () => [...seen.values()].filter(isAlive),
       },
-      { eofAfterMs: 0, termAfterMs: 0, killAfterMs: 1000, stuckAfterMs: 2000 },
+      { termAfterMs: 0, killAfterMs: 1000, stuckAfterMs: 2000 },
     );
   }
   const stuck = before.filter(isAlive);

@@ -184,7 +184,7 @@ function failureOf(
   return new LaunchFailure('spawn_failed', withFix(error), rest);
 }
 
-export function howItEnded(exit: Pick<ChildExit, 'code' | 'signal'>): string {
+function howItEnded(exit: Pick<ChildExit, 'code' | 'signal'>): string {
   return exit.signal === undefined ? `code ${String(exit.code ?? 'unknown')}` : `signal ${exit.signal}`;
 }
 

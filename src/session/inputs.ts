@@ -1,7 +1,7 @@
 /**
  * Everything that can happen to a session, as data: commands of clients, what its agent does, the life of its process, time.
  */
-import type { By, NewEvent, RuntimeEndReason, TurnInput } from '../protocol/index.ts';
+import type { By, RuntimeEndReason, TurnInput } from '../protocol/index.ts';
 import type { AgentCommand, RuntimeInput, SessionSpec } from './ports.ts';
 import type { Fact } from './state.ts';
 
@@ -45,7 +45,3 @@ export interface DecideContext {
 }
 
 export const NOTHING: Decision = { facts: [], effects: [] };
-
-export function event<T extends NewEvent>(event: T): T {
-  return event;
-}

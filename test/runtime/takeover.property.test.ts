@@ -4,6 +4,7 @@ import type { SessionEvent } from '../../src/protocol/index.ts';
 import { MemoryJournal } from '../support/memory-journal.ts';
 import { MemoryKeeper } from '../support/memory-keeper.ts';
 import { toyBrain, toyHost } from '../support/toy.ts';
+import { until } from '../support/until.ts';
 
 /**
  * P2, P3, P4 where they are decided: the daemon dies after any transaction, any number of times, with stdout cut anywhere;
@@ -11,15 +12,6 @@ import { toyBrain, toyHost } from '../support/toy.ts';
  */
 
 const BY = { by: { kind: 'client' as const } };
-
-async function until(done: () => boolean): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (performance.now() < deadline) {
-    if (done()) return;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  throw new Error('it did not come to that');
-}
 
 interface Outcome {
   readonly events: readonly SessionEvent[];

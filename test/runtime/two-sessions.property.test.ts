@@ -9,6 +9,7 @@ import { DEFAULT_WATCH_LIMITS } from '../../src/session/watch.ts';
 import { MemoryJournal } from '../support/memory-journal.ts';
 import { MemoryKeeper } from '../support/memory-keeper.ts';
 import { toy, toySettings, type ToyState } from '../support/toy.ts';
+import { until } from '../support/until.ts';
 
 /**
  * Two sessions whose agent is one process: their lines are mixed on one stdout, one offset serves both, and the daemon dies after any
@@ -137,15 +138,6 @@ async function live(journal: MemoryJournal, keeper: MemoryKeeper): Promise<void>
   for (const session of all)
     if (session.state.turn.kind === 'none' && session.state.lastSeq === 0)
       session.submit({ kind: 'send', turn: `turn-${session.id}`, input: 'hi' }).catch(report);
-}
-
-async function until(done: () => boolean): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (performance.now() < deadline) {
-    if (done()) return;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  throw new Error('it did not come to that');
 }
 
 interface Script {

@@ -6,12 +6,11 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { findAgents, readConfig } from '../../daemon/index.ts';
+import { findAgents, portHolder, readConfig } from '../../daemon/index.ts';
 import { messageOf } from '../../protocol/index.ts';
 import type { Context } from '../context.ts';
 import { harmless } from '../output.ts';
 import { answers, recordedDaemon } from '../launch.ts';
-import { portHolder } from '../port-holder.ts';
 
 interface Finding {
   readonly what: string;
@@ -164,7 +163,7 @@ async function port(context: Context): Promise<Finding[]> {
     server.listen(number, '127.0.0.1', () => server.close(() => resolve(true)));
   });
   if (free) return [{ what: 'port', state: 'ok', says: `${String(number)} is free` }];
-  const holder = portHolder(number);
+  const holder = portHolder({ host: '127.0.0.1', port: number });
   return [
     {
       what: 'port',

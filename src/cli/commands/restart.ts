@@ -3,8 +3,9 @@
  * one detaches, then the new one starts on the same port: three attempts, then the old version is started again and says why.
  */
 import { messageOf, PilotlightError } from '../../protocol/index.ts';
+import { isAlive } from '../../daemon/index.ts';
 import type { Context } from '../context.ts';
-import { answers, ended, launch, lives, ownCommand, type DaemonFile, type Started } from '../launch.ts';
+import { answers, ended, launch, ownCommand, type DaemonFile, type Started } from '../launch.ts';
 
 const ATTEMPTS = 3;
 const LEAVE_MS = 15_000;
@@ -18,7 +19,7 @@ export async function run(context: Context): Promise<number> {
     });
   await launch(home, ownCommand(home, ['--check']));
   // The check took a while: a pid is looked at again before it is signalled.
-  if (lives(old)) process.kill(old.pid, 'SIGTERM');
+  if (isAlive(old)) process.kill(old.pid, 'SIGTERM');
   if (!(await ended(old, LEAVE_MS)))
     throw new PilotlightError('internal', `The daemon ${String(old.pid)} did not leave`, {
       fix: '`pilotlight start --replace` ends it.',

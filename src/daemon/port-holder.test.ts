@@ -8,10 +8,10 @@ test.runIf(process.platform === 'linux')('names whoever listens, and nobody once
   await once(server, 'listening');
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
-  const holder = portHolder(address.port);
+  const holder = portHolder({ host: '127.0.0.1', port: address.port });
   expect(holder?.pid).toBe(process.pid);
   expect(holder?.command).toContain('node');
   server.close();
   await once(server, 'close');
-  expect(portHolder(address.port)).toBeUndefined();
+  expect(portHolder({ host: '127.0.0.1', port: address.port })).toBeUndefined();
 });
