@@ -41,7 +41,7 @@ export function assembleHost(options: AssembleOptions): SessionHost {
     journal,
     agents,
     secrets,
-    limits: config.runtime,
+    limits: { ...config.runtime, endTimeoutMs: ladderMs(config.ladder) },
     pool: config.pool,
     runtimes: runtimeFactory(options, agents, secrets),
     endUnclaimed: () => {
@@ -50,6 +50,10 @@ export function assembleHost(options: AssembleOptions): SessionHost {
     describe: options.describe,
     report: options.report,
   });
+}
+
+function ladderMs(ladder: Config['ladder']): number {
+  return ladder.termAfterMs + ladder.killAfterMs + ladder.stuckAfterMs;
 }
 
 function runtimeFactory(options: AssembleOptions, agents: Agents, secrets: SecretStore): RuntimeFactory {

@@ -7,6 +7,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parse as parseToml } from 'smol-toml';
 import { z } from 'zod';
+import { unmarked } from '../process/index.ts';
 import { messageOf, PilotlightError } from '../protocol/index.ts';
 
 const ms = (value: number): z.ZodDefault<z.ZodNumber> => z.number().int().positive().default(value);
@@ -26,6 +27,7 @@ const Config = z.strictObject({
       inactivityTimeoutMs: ms(180_000),
       toolTimeoutMs: ms(30 * 60_000),
       interruptTimeoutMs: ms(5_000),
+      handoverTimeoutMs: ms(30_000),
       stdinTimeoutMs: ms(10_000),
       requestTimeoutMs: ms(30_000),
       threadTimeoutMs: ms(10_000),
@@ -66,9 +68,9 @@ const VARIABLES: Readonly<Record<string, readonly [keyof Config, string]>> = {
   PILOTLIGHT_PORT: ['server', 'port'],
 };
 
-/** This process's environment. */
+/** This process's environment, without the mark that it has when an agent's command started it: a daemon is not of that agent's tree. */
 export function processEnvironment(): Readonly<Record<string, string | undefined>> {
-  return process.env;
+  return unmarked(process.env);
 }
 
 /** The home that is meant: the flag, PILOTLIGHT_HOME, ~/.pilotlight. */

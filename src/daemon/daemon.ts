@@ -57,7 +57,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const undo: (() => unknown)[] = [() => journal.close()];
   try {
     const keeper = await KeeperLink.connect({ ...options, journal, log });
-    undo.push(() => keeper.detach());
+    undo.push(() => keeper.abandon());
     const running: Running = { options, journal, keeper, log, report, token };
     const host = hostOf(running);
     await host.recover();

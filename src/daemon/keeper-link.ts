@@ -9,7 +9,10 @@ import type { Journal } from '../session/ports.ts';
 import type { DaemonOptions } from './daemon.ts';
 import type { Log } from './log.ts';
 
-type Options = DaemonOptions & { readonly journal: Journal; readonly log: Log };
+type Options = DaemonOptions & {
+  readonly journal: Pick<Journal, 'homeId' | 'generation'>;
+  readonly log: Log;
+};
 
 export class KeeperLink implements ChildHost {
   readonly #options: Options;
@@ -44,7 +47,7 @@ export class KeeperLink implements ChildHost {
   }
 
   async spawn(spec: SpawnSpec, listener: ChildListener): Promise<Child> {
-    const kept = await (this.#connecting ?? Promise.resolve(this.#kept));
+    const kept = await this.#current();
     return kept.spawn(spec, listener);
   }
 
@@ -62,35 +65,65 @@ export class KeeperLink implements ChildHost {
 
   async detach(): Promise<void> {
     this.#leaving = true;
+    await this.#settled();
     await this.#kept.detach();
   }
 
   async stop(): Promise<void> {
     this.#leaving = true;
+    await this.#settled();
     await this.#kept.stop();
   }
 
+  /** This daemon could not start. A keeper that has agents starts another in its place; one that has none is let go. */
+  async abandon(): Promise<void> {
+    if (this.#kept.childCount() === 0) return this.detach();
+    this.#leaving = true;
+    this.#kept.vanish();
+  }
+
+  /** The keeper that there is, or the one that is being had in its place. After a failure the next call tries again. */
+  #current(): Promise<KeptHost> {
+    if (this.#connecting === undefined && this.#kept.lost) this.#connect(Promise.resolve());
+    return this.#connecting ?? Promise.resolve(this.#kept);
+  }
+
+  /** No other keeper is being had any more: the one there is, is the one to leave. */
+  async #settled(): Promise<void> {
+    await this.#connecting?.catch(() => undefined);
+  }
+
   #watch(kept: KeptHost): void {
-    kept.onLost((reason) => {
+    kept.onLost((reason, reaped) => {
       if (this.#leaving) return;
       this.#options.log.warn({ reason }, 'the keeper is gone; starting another');
-      this.#connecting = this.#again();
-      this.#connecting.catch(() => undefined);
+      this.#connect(reaped);
     });
   }
 
-  /** Another keeper; what is spawned meanwhile waits for it. */
+  /** Another keeper, once what the last one held is gone; what is spawned meanwhile waits for it. */
+  #connect(reaped: Promise<void>): void {
+    const connecting = reaped.then(() => this.#again());
+    this.#connecting = connecting;
+    connecting
+      .catch(() => undefined)
+      .finally(() => {
+        if (this.#connecting === connecting) this.#connecting = undefined;
+      });
+  }
+
   async #again(): Promise<KeptHost> {
     try {
       const next = await open(this.#options, this.#port);
+      // The same one again, when only the connection was lost: its children were told as lost, and others will be started in their place.
+      await next.discardUnclaimed();
       this.#kept = next;
-      this.#connecting = undefined;
       this.#watch(next);
       return next;
     } catch (error) {
-      this.#options.log.error({ err: error }, 'no keeper could be started');
-      throw new PilotlightError('keeper_lost', 'The keeper is gone and no other could be started', {
-        fix: 'Run `pilotlight restart`; the log says more (`pilotlight logs`).',
+      this.#options.log.error({ err: error }, 'no keeper could be had');
+      throw new PilotlightError('keeper_lost', 'The keeper is gone and no other could be had', {
+        fix: 'Send again, or run `pilotlight restart`; the log says more (`pilotlight logs`).',
         cause: error,
       });
     }
@@ -107,6 +140,9 @@ function open(options: Options, port: number): Promise<KeptHost> {
     env: options.env,
     graceMs: options.config.keeper.graceMs,
     ladder: options.config.ladder,
+    onError: (error) => {
+      options.log.error({ err: error }, 'unexpected');
+    },
   });
 }
 

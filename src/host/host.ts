@@ -265,10 +265,7 @@ export class SessionHost implements Host {
       status: 200,
       parse: (stored) => SessionView.parse(stored),
       decide: (draft) => {
-        const session = this.#mustLive(id);
-        draft.afterCommit(() => {
-          this.#forgetWhenDone(session);
-        });
+        const session = this.#commanded(id, draft);
         act(session, draft);
         return { answer: session.view(), keep: id };
       },
@@ -284,14 +281,11 @@ export class SessionHost implements Host {
       status: 202,
       parse: (stored) => TurnView.parse(stored),
       decide: (draft) => {
-        const session = this.#mustLive(id);
+        const session = this.#commanded(id, draft);
         act(session, draft);
         const { turn } = session;
         if (turn === undefined)
           throw new PilotlightError('internal', `Session ${id} has no turn after a command`);
-        draft.afterCommit(() => {
-          this.#forgetWhenDone(session);
-        });
         return { answer: turn, keep: turn.id };
       },
     });
@@ -307,6 +301,18 @@ export class SessionHost implements Host {
         fix: 'Create a new session.',
       });
     return this.#revive(record);
+  }
+
+  /** As {@link #mustLive}; a session that lives only for a command that is refused goes again. */
+  #commanded(id: string, draft: Draft): Session {
+    const session = this.#mustLive(id);
+    draft.onRollback(() => {
+      this.#forgetWhenDone(session);
+    });
+    draft.afterCommit(() => {
+      this.#forgetWhenDone(session);
+    });
+    return session;
   }
 
   #revive(record: SessionRecord): Session {

@@ -3,7 +3,8 @@
  * Every runtime is taken over, or its end is written; a turn whose process is gone gets its ending. A turn always has a runtime's row:
  * the one it runs in, or the one that is being started for it, written in the same commit.
  */
-import type { Journal, SessionRecord } from '../session/ports.ts';
+import { messageOf } from '../protocol/index.ts';
+import type { Journal, RuntimeInput, RuntimeRecord, SessionRecord } from '../session/ports.ts';
 import type { Session } from '../session/session.ts';
 import type { HostedRuntime } from './ports.ts';
 
@@ -41,14 +42,37 @@ function revive(recovery: Recovery, sessions: Map<string, Session>, record: Sess
   }
 }
 
+/** An agent that this version does not know: its turn ends, and what is left of its process is ended as unclaimed. */
+function made(recovery: Recovery, session: Session, record: RuntimeRecord): HostedRuntime | undefined {
+  try {
+    return recovery.runtime(session, record.id);
+  } catch (error) {
+    recovery.report(error);
+    const { pid = 0, lines, chunks, id } = record;
+    const message = `Runtime ${id} could not be taken over: ${messageOf(error)}`;
+    const input: RuntimeInput =
+      session.state.turn.kind === 'running'
+        ? { kind: 'runtime-ended', runtime: id, pid, reason: 'crashed', lost: true, lines, chunks }
+        : { kind: 'runtime-failed', runtime: id, code: 'takeover_failed', message, retry: false };
+    recovery.journal
+      .commit((draft) => {
+        session.apply(draft, [input]);
+        draft.dropRuntime(id);
+      })
+      .catch(recovery.report);
+    return undefined;
+  }
+}
+
 async function adopt(
   recovery: Recovery,
   sessions: ReadonlyMap<string, Session>,
-  record: ReturnType<Journal['runtimes']>[number],
+  record: RuntimeRecord,
 ): Promise<void> {
   const session = sessions.get(record.sessions[0] ?? '');
   if (session === undefined) return;
-  const runtime = recovery.runtime(session, record.id);
+  const runtime = made(recovery, session, record);
+  if (runtime === undefined) return;
   session.adopt(runtime);
   const adopted = runtime.adopt(record, recovery.journal.outboxOf(record.id)).catch(recovery.report);
   // One that was starting or ending is waited for by its own session only: ending it may take seconds.

@@ -29,7 +29,7 @@ interface Accepted {
 export interface CommitPorts {
   readonly store: Store;
   readonly ends: Ends;
-  /** The transaction is through and the acts have run. Must not throw. */
+  /** The transaction is through and the acts have run. */
   readonly onCommitted: (events: readonly StoredEvent[]) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -76,7 +76,9 @@ export class GroupCommit {
       return;
     }
     for (const { draft } of accepted) for (const act of draft.acts) this.#guard(act);
-    this.#ports.onCommitted(accepted.flatMap(({ events }) => events));
+    this.#guard(() => {
+      this.#ports.onCommitted(accepted.flatMap(({ events }) => events));
+    });
     for (const { unit, value } of accepted) unit.resolve(value);
   }
 

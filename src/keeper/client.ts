@@ -33,9 +33,13 @@ export interface ConnectOptions {
   /** Bounds of the keeper, for tests. */
   readonly settings?: Readonly<Record<string, number>>;
   readonly helloMs?: number;
+  readonly spawnMs?: number;
+  /** A listener of a child threw what it never should. */
+  readonly onError?: (error: unknown) => void;
 }
 
-const HELLO_MS = 3000;
+/** A keeper that is not ended for being slow: its agents would end with it. */
+const HELLO_MS = 15_000;
 const START_MS = 10_000;
 /** Between the end of a process's sockets and its own. */
 const GONE_MS = 2000;
@@ -129,6 +133,14 @@ async function greet(found: Found, options: ConnectOptions): Promise<KeptHost> {
   const frames = new FrameReader();
   const welcomed = Promise.withResolvers<Extract<Report, { t: 'welcome' }>>();
   let host: KeptHost | undefined;
+  // One child's listener that throws does not cost the others their connection.
+  const tell = (report: Report, body: Buffer): void => {
+    try {
+      host?.hear(report, body);
+    } catch (error) {
+      options.onError?.(error);
+    }
+  };
   socket.on('error', (error) => {
     welcomed.reject(error);
   });
@@ -141,7 +153,7 @@ async function greet(found: Found, options: ConnectOptions): Promise<KeptHost> {
       for (const { header, body } of frames.push(bytes)) {
         const report = readReport(header);
         if (report?.t === 'welcome') welcomed.resolve(report);
-        else if (report !== undefined) host?.hear(report, body);
+        else if (report !== undefined) tell(report, body);
       }
     } catch {
       socket.destroy();
@@ -158,6 +170,7 @@ async function greet(found: Found, options: ConnectOptions): Promise<KeptHost> {
       homeId,
       home: options.home,
       reap: () => reapLost(found, options),
+      ...(options.spawnMs === undefined ? {} : { spawnMs: options.spawnMs }),
     });
     return host;
   } catch (error) {

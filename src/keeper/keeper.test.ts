@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { gone } from '../../test/support/daemon.ts';
 import { identityOf, isAlive, marked } from '../../test/support/processes.ts';
+import { until } from '../../test/support/until.ts';
 import type { Child, ChildExit, ChildListener } from '../process/ports.ts';
 import { connectKeeper } from './client.ts';
 import { findKeeper } from './find.ts';
@@ -36,7 +37,7 @@ afterEach(async () => {
 
 async function keeper(
   settings: Record<string, number> = {},
-  more: { helloMs?: number; version?: string } = {},
+  more: { helloMs?: number; spawnMs?: number; version?: string; onError?: (error: unknown) => void } = {},
 ): Promise<KeptHost> {
   generation += 1;
   const env = { PATH: process.env['PATH'], HOME: home };
@@ -362,6 +363,114 @@ test('an idle keeper of another version makes room; one with a child is spoken t
   await first.detach();
   const second = await keeper({}, { version: '9.9.9' });
   expect(second.identity).toEqual(first.identity);
+});
+
+test('a spawn that a stopped keeper did not do in time leaves no process when the keeper goes on', async () => {
+  const host = await keeper({}, { spawnMs: 200 });
+  const heard = new Heard();
+  process.kill(host.identity.pid, 'SIGSTOP');
+  const late = host.spawn(spec('rt_late', ECHO), heard);
+  await expect(late).rejects.toMatchObject({ code: 'spawn_failed' });
+  process.kill(host.identity.pid, 'SIGCONT');
+  // Answered in order: what was late is known when the next one is there.
+  const next = new Heard();
+  await host.spawn(spec('rt_next', ECHO), next);
+  await until(() => marked(`home_${home}/rt_late`).length === 0);
+  await until(() => host.childCount() === 1);
+  expect(heard.text).toBe('');
+});
+
+test('stop right behind the death of the keeper waits until agents that ignore signals are gone', async () => {
+  const host = await keeper();
+  const heard = new Heard();
+  const deaf = `process.on('SIGTERM',()=>{});console.log('deaf');setInterval(()=>{},1000)`;
+  const child = await host.spawn(spec('rt_deaf', deaf), heard);
+  await heard.until((text) => text === 'deaf\n');
+  const known = new Promise<void>((resolve) => {
+    host.onLost(() => {
+      resolve();
+    });
+  });
+  process.kill(host.identity.pid, 'SIGKILL');
+  await known;
+  await host.stop();
+  expect(isAlive(child.identity)).toBe(false);
+});
+
+test('a child that exited while it was not read is in the spool with all it printed, and its exit', async () => {
+  const first = await keeper({ graceMs: 300, idleMs: 100, aloneBytes: 1000 });
+  const go = join(home, 'go');
+  const script = `const fs=require('fs');const t=setInterval(()=>{if(!fs.existsSync(${JSON.stringify(go)}))return;clearInterval(t);fs.writeSync(1,'x'.repeat(100000));process.exit(5)},10)`;
+  const child = await first.spawn(spec('rt_1', script), new Heard());
+  const { identity } = first;
+  await first.detach();
+  writeFileSync(go, '');
+  hosts.length = 0;
+  await gone(identity);
+  expect(isAlive(child.identity)).toBe(false);
+  const next = await keeper();
+  const heard = new Heard();
+  next.attach('rt_1', 0, heard);
+  expect(await heard.exited.promise).toMatchObject({ code: 5 });
+  expect(heard.bytes).toBe(100_000);
+});
+
+test('a daemon that comes back while the keeper gives up hears of the ends, and can start others', async () => {
+  const first = await keeper({ graceMs: 200, idleMs: 100 });
+  const asked = join(home, 'asked');
+  const deaf = `process.on('SIGTERM',()=>require('fs').writeFileSync(${JSON.stringify(asked)},''));console.log('deaf');setInterval(()=>{},1000)`;
+  const before = new Heard();
+  await first.spawn(spec('rt_deaf', deaf), before);
+  await before.until((text) => text === 'deaf\n');
+  await first.detach();
+  hosts.length = 0;
+  await until(() => existsSync(asked));
+  const next = await keeper();
+  expect(next.identity).toEqual(first.identity);
+  const heard = new Heard();
+  next.attach('rt_deaf', 0, heard);
+  expect(await heard.exited.promise).toMatchObject({ signal: 'SIGKILL' });
+  const again = new Heard();
+  const child = await next.spawn(spec('rt_2', ECHO), again);
+  child.write(1, Buffer.from('here\n'));
+  await again.until((text) => text === 'here\n');
+});
+
+test('a write that was confirmed to nobody is confirmed to the daemon that takes over', async () => {
+  const first = await keeper();
+  const child = await first.spawn(spec('rt_1', ECHO), new Heard());
+  await first.detach();
+  hosts.length = 0;
+  const second = await keeper();
+  const heard = new Heard();
+  const again = second.attach('rt_1', 0, heard);
+  again?.write(1, Buffer.from('one\n'));
+  await heard.untilWrites(1);
+  await second.detach();
+  hosts.length = 0;
+  const third = await keeper();
+  const last = new Heard();
+  third.attach('rt_1', 0, last);
+  await last.untilWrites(1);
+  expect(last.writes).toEqual(['wrote 1']);
+  expect(isAlive(child.identity)).toBe(true);
+});
+
+test('a listener that throws does not cost the other children their connection', async () => {
+  const errors: unknown[] = [];
+  const host = await keeper({}, { onError: (error) => errors.push(error) });
+  const bad = new Heard();
+  bad.onOut = () => {
+    throw new Error('a fault of ours');
+  };
+  const one = await host.spawn(spec('rt_bad', ECHO), bad);
+  const good = new Heard();
+  const two = await host.spawn(spec('rt_good', ECHO), good);
+  one.write(1, Buffer.from('x\n'));
+  await until(() => errors.length > 0);
+  two.write(1, Buffer.from('here\n'));
+  await good.until((text) => text === 'here\n');
+  expect(errors).toHaveLength(1);
 });
 
 function frame(header: object): Buffer {

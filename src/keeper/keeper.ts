@@ -47,6 +47,7 @@ export class Keeper {
   #newest = 0;
   readonly #spawning = new Set<Promise<void>>();
   #stopping = false;
+  #givingUp = false;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -263,7 +264,8 @@ export class Keeper {
   }
 
   async #giveUp(): Promise<void> {
-    if (this.#stopping) return;
+    if (this.#stopping || this.#givingUp) return;
+    this.#givingUp = true;
     this.#options.log('no daemon came back: ending');
     const children = [...this.#children.values()];
     for (const child of children) {
@@ -271,6 +273,9 @@ export class Keeper {
       child.drain();
     }
     await this.#allGone();
+    this.#givingUp = false;
+    // One that came back meanwhile hears of the ends itself.
+    if (this.#daemon !== undefined) return;
     for (const child of children) quietly(() => spool(this.#options.home, child));
     await this.stop();
   }

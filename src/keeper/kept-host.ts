@@ -16,10 +16,13 @@ export interface KeptHostOptions {
   readonly home: string;
   /** Ends what a dead keeper left. */
   readonly reap: () => Promise<void>;
+  /** For a process to be started, ms. */
+  readonly spawnMs?: number;
 }
 
 const SPAWN_MS = 15_000;
 const STOP_MS = 15_000;
+const DISCARD_MS = 15_000;
 
 interface Starting {
   readonly resolve: (identity: ProcessIdentity) => void;
@@ -34,7 +37,8 @@ export class KeptHost implements ChildHost {
   readonly #known = new Map<string, KeptState>();
   readonly #listeners = new Map<string, ChildListener>();
   readonly #starting = new Map<string, Starting>();
-  readonly #onLost: ((reason: string) => void)[] = [];
+  readonly #onLost: ((reason: string, reaped: Promise<void>) => void)[] = [];
+  #reaping: Promise<void> = Promise.resolve();
   readonly #closed = Promise.withResolvers<void>();
   #state: 'open' | 'leaving' | 'lost' = 'open';
 
@@ -52,8 +56,12 @@ export class KeptHost implements ChildHost {
     return new Set([...this.#known.keys(), ...this.#listeners.keys()]).size;
   }
 
-  /** Called once, when the keeper is gone and what it held is reaped. Not after `detach` or `stop`. */
-  onLost(act: (reason: string) => void): void {
+  get lost(): boolean {
+    return this.#state === 'lost';
+  }
+
+  /** Called once, as soon as the keeper is gone; `reaped` resolves when what it held is, too. Not after `detach` or `stop`. */
+  onLost(act: (reason: string, reaped: Promise<void>) => void): void {
     this.#onLost.push(act);
   }
 
@@ -67,7 +75,7 @@ export class KeptHost implements ChildHost {
     try {
       const identity = await within(
         started.promise,
-        SPAWN_MS,
+        this.#options.spawnMs ?? SPAWN_MS,
         () => new PilotlightError('spawn_failed', `${file} was not started in time`),
       );
       const state = { id, identity, lastWrite: 0 };
@@ -101,16 +109,37 @@ export class KeptHost implements ChildHost {
   }
 
   discard(id: string): void {
-    this.attach(id, Number.MAX_SAFE_INTEGER, {
+    void this.#discard(id);
+  }
+
+  /** Ends what nobody has claimed, and waits until it is gone: nothing may be started in its place before. */
+  async discardUnclaimed(): Promise<void> {
+    const all = Promise.all(this.unclaimed().map((id) => this.#discard(id)));
+    await within(
+      all,
+      DISCARD_MS,
+      () => new PilotlightError('timeout', 'What the keeper held did not end in time'),
+    );
+  }
+
+  async #discard(id: string): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const child = this.attach(id, Number.MAX_SAFE_INTEGER, {
       out: () => undefined,
       stderr: () => undefined,
       wrote: () => undefined,
       refused: () => undefined,
       exit: () => {
         this.#order({ t: 'forget', id });
+        resolve();
       },
-      lost: () => undefined,
-    })?.end();
+      lost: () => {
+        resolve();
+      },
+    });
+    if (child === undefined) return;
+    child.end();
+    await promise;
   }
 
   restartWith(restart: RestartCommand): void {
@@ -122,9 +151,15 @@ export class KeptHost implements ChildHost {
     await this.#leave({ t: 'detach' }, 1000);
   }
 
+  /** Leaves without a word: the keeper takes this daemon for one that vanished, and starts it again. */
+  vanish(): void {
+    if (this.#state === 'open') this.#state = 'leaving';
+    this.#socket.destroy();
+  }
+
   /** Ends every child, then the keeper. */
   async stop(): Promise<void> {
-    if (this.#state === 'lost') return;
+    if (this.#state === 'lost') return this.#reaping;
     this.#state = 'leaving';
     this.#order({ t: 'stop' });
     await within(
@@ -139,7 +174,7 @@ export class KeptHost implements ChildHost {
   /** What the keeper says. */
   hear(report: Report, body: Buffer): void {
     if (report.t === 'welcome' || report.t === 'stopped') return;
-    if (report.t === 'spawned') return this.#starting.get(report.id)?.resolve(report.identity);
+    if (report.t === 'spawned') return this.#spawned(report.id, report.identity);
     if (report.t === 'spawn_failed') {
       const fix = report.fix === undefined ? {} : { fix: report.fix };
       return this.#starting.get(report.id)?.reject(new PilotlightError('spawn_failed', report.message, fix));
@@ -160,6 +195,17 @@ export class KeptHost implements ChildHost {
     }
   }
 
+  #spawned(id: string, identity: ProcessIdentity): void {
+    const starting = this.#starting.get(id);
+    if (starting !== undefined) {
+      starting.resolve(identity);
+      return;
+    }
+    // Nobody waits for it any more.
+    this.#known.set(id, { id, identity, lastWrite: 0 });
+    this.discard(id);
+  }
+
   /** The connection is gone. */
   lose(reason: string): void {
     const was = this.#state;
@@ -168,15 +214,13 @@ export class KeptHost implements ChildHost {
     const error = new PilotlightError('keeper_lost', `The keeper is gone: ${reason}`);
     for (const starting of this.#starting.values()) starting.reject(error);
     if (was !== 'open') return;
-    void this.#reapAndTell(reason);
-  }
-
-  async #reapAndTell(reason: string): Promise<void> {
-    await this.#options.reap().catch(() => undefined);
-    const listeners = [...this.#listeners.values()];
-    this.#listeners.clear();
-    for (const act of this.#onLost) act(reason);
-    for (const listener of listeners) listener.lost(reason);
+    this.#reaping = this.#options.reap().catch(() => undefined);
+    for (const act of this.#onLost) act(reason, this.#reaping);
+    void this.#reaping.then(() => {
+      const listeners = [...this.#listeners.values()];
+      this.#listeners.clear();
+      for (const listener of listeners) listener.lost(reason);
+    });
   }
 
   async #leave(order: Order, ms: number): Promise<void> {

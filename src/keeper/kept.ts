@@ -31,6 +31,7 @@ export class KeptChild {
   #received = 0;
   #exit: ChildExit | undefined;
   #exitTold = false;
+  #endWanted = false;
   openTurn = false;
 
   constructor(id: string, bounds: KeptBounds) {
@@ -67,6 +68,7 @@ export class KeptChild {
       },
     });
     this.#held = held;
+    if (this.#endWanted) held.end();
     return held;
   }
 
@@ -90,6 +92,9 @@ export class KeptChild {
     this.#received = this.#told;
     this.#exitTold = false;
     this.#retained.release(from);
+    // What was written since the welcome was told to nobody.
+    const confirmed = this.#held?.stdin.confirmed ?? 0;
+    if (confirmed > 0) tell({ t: 'wrote', id: this.id, n: confirmed });
     this.flow();
   }
 
@@ -113,7 +118,9 @@ export class KeptChild {
     this.received(offset);
   }
 
+  /** Also before it is started: then it ends as soon as it is. */
   end(): void {
+    this.#endWanted = true;
     this.#held?.end();
   }
 

@@ -16,8 +16,15 @@ export interface Spooled {
 }
 
 export function spool(home: string, child: KeptChild): void {
-  const { state, exited } = child;
-  if (state === undefined || exited === undefined) return;
+  const { state } = child;
+  if (state === undefined) return;
+  // One that could not be ended in time is told as what it is.
+  const exited = child.exited ?? {
+    code: undefined,
+    signal: undefined,
+    stderrTail: '',
+    stuck: [state.identity],
+  };
   const folder = join(home, 'spool');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const file = join(folder, `${child.id}.out`);

@@ -35,8 +35,11 @@ export interface HoldOptions {
   readonly mark: string;
   readonly ladder: LadderTimes;
   readonly listener: HeldListener;
+  /** How a tree is ended; another way only in tests (a process that cannot be ended). */
+  readonly endTree?: typeof endTree;
 }
 
+type HowItExited = readonly [number | null, NodeJS.Signals | null];
 type Spawned = ChildProcessByStdio<Writable, Readable, Readable>;
 
 export class HeldChild {
@@ -50,6 +53,8 @@ export class HeldChild {
   /** Whether what is left in the pipe is read whoever pauses, once the tree is gone. */
   #lastWords: 'as asked' | 'wanted' | 'being read' = 'as asked';
   #ending: Promise<readonly ProcessIdentity[]> | undefined;
+  /** The ladder has come to its end and the process has not. */
+  readonly #unendable = Promise.withResolvers<HowItExited>();
 
   /** Starts it. Rejects with `spawn_failed` saying what could not be started, where, and what to do. */
   static async start(options: HoldOptions): Promise<HeldChild> {
@@ -112,7 +117,9 @@ export class HeldChild {
 
   /** Ends the whole tree by the ladder. Idempotent; the outcome is told as `exit`. */
   end(): void {
-    this.#ending ??= endTree(
+    if (this.#ending !== undefined) return;
+    const climb = this.#options.endTree ?? endTree;
+    this.#ending = climb(
       {
         goodbye: () => {
           this.tree.look();
@@ -124,22 +131,25 @@ export class HeldChild {
       },
       this.#options.ladder,
     );
+    void this.#ending.then((stuck) => {
+      if (stuck.length > 0) this.#unendable.resolve([null, null]);
+    });
   }
 
   async #watch(): Promise<void> {
     const { stdout, stderr } = this.#process;
-    const [code, signal] = await exitOf(this.#process);
+    const [code, signal] = await Promise.race([exitOf(this.#process), this.#unendable.promise]);
     this.#ended = true;
     // What it leaves behind goes with it (P6): a background command of an agent that crashed is nobody's.
     this.end();
     // Its stdout is read to the end, however slowly the reader takes it; but a grandchild may hold the pipe for ever.
     const stuck = (await this.#ending) ?? [];
-    if (this.#lastWords === 'wanted') {
-      this.#lastWords = 'being read';
-      this.resume();
-    }
     // Time in which the reader takes nothing does not count; what is left in a pipe is some 200 KB, what comes after it is a stranger's.
     for (let read = 0; !(stdout.closed && stderr.closed) && read < STDOUT_GRACE_MS;) {
+      if (this.#lastWords === 'wanted') {
+        this.#lastWords = 'being read';
+        this.resume();
+      }
       await sleep(LOOK_MS);
       if (!this.paused) read += LOOK_MS;
     }
@@ -155,9 +165,9 @@ export class HeldChild {
   }
 }
 
-async function exitOf(child: Spawned): Promise<readonly [number | null, NodeJS.Signals | null]> {
+async function exitOf(child: Spawned): Promise<HowItExited> {
   if (child.exitCode !== null || child.signalCode !== null) return [child.exitCode, child.signalCode];
-  const { promise, resolve } = Promise.withResolvers<readonly [number | null, NodeJS.Signals | null]>();
+  const { promise, resolve } = Promise.withResolvers<HowItExited>();
   child.once('exit', (code, signal) => {
     resolve([code, signal]);
   });

@@ -6,3 +6,4 @@ export { treeMemory } from './memory.ts';
 export type * from './ports.ts';
 export { reapDead } from './reap.ts';
 export { socketPath } from './socket-path.ts';
+export { unmarked } from './tree.ts';

@@ -9,6 +9,14 @@ import type { ProcessIdentity } from './ports.ts';
 
 export const MARK = 'PILOTLIGHT_RUNTIME';
 
+/** An environment without the mark. */
+export function unmarked(
+  env: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string | undefined>> {
+  const { [MARK]: _, ...rest } = env;
+  return rest;
+}
+
 /** Every process that can be seen now, by pid. Empty where there is no /proc. */
 export function snapshot(): Map<number, Stat> {
   const all = new Map<number, Stat>();

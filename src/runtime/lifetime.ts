@@ -4,9 +4,8 @@
  *   launching ──ready──▶ running ──gone──▶ gone
  *        └───failed────────────────────────▶ gone
  */
-import { after } from '../async/after.ts';
 import type { Child } from '../process/ports.ts';
-import type { RuntimeEndReason } from '../protocol/index.ts';
+import { PilotlightError, type RuntimeEndReason } from '../protocol/index.ts';
 import type {
   AgentCommand,
   AgentSignal,
@@ -18,19 +17,19 @@ import type {
   Voice,
 } from '../session/ports.ts';
 import { Audience } from './audience.ts';
+import { CalledOff } from './called-off.ts';
 import { launch, LaunchFailure, type Launched } from './launch.ts';
-import { commitSurely } from './persist.ts';
+import { commitSurely, commitWhenRoom, type Persistence } from './persist.ts';
 import type { RuntimeOrigin, RuntimePorts } from './ports.ts';
-import { Reading } from './reading.ts';
 import { exitOf, Relay } from './relay.ts';
-import { readRow, readWrites } from './row.ts';
+import { readWrites } from './row.ts';
 import { Runtime } from './runtime.ts';
-
-/** Memory is looked at this long after a turn began or ended: not in the moments that count. */
-const SAMPLE_AFTER_MS = 300;
+import { Sampler } from './sampler.ts';
+import { takenOver } from './taken-over.ts';
 
 type Phase =
-  | { readonly kind: 'launching'; readonly calledOff: AbortController }
+  /** Being started, or being taken over. */
+  | { readonly kind: 'launching'; readonly calledOff: CalledOff }
   | { readonly kind: 'running'; readonly runtime: Runtime; readonly child: Child }
   | { readonly kind: 'gone' };
 
@@ -50,20 +49,21 @@ export class Lifetime implements Voice {
   readonly #onGone: (id: string) => void;
   readonly #relay = new Relay();
   readonly startedAt: string = new Date().toISOString();
-  #phase: Phase = { kind: 'launching', calledOff: new AbortController() };
+  #phase: Phase = { kind: 'launching', calledOff: new CalledOff() };
+  #openTurn = false;
   #detached = false;
-  #rssMb: number | undefined;
-  #sampling: Disposable | undefined;
+  readonly #memory: Sampler;
 
   constructor(options: LifetimeOptions) {
     this.id = options.id;
     this.#audience = new Audience(options.sessions, options.byConversation);
     this.#ports = options.ports;
+    this.#memory = new Sampler(options.ports.memory);
     this.#onGone = options.onGone;
   }
 
   get rssMb(): number | undefined {
-    return this.#rssMb;
+    return this.#memory.rssMb;
   }
 
   /** Its process, once there is one. */
@@ -79,7 +79,12 @@ export class Lifetime implements Voice {
     });
   }
 
+  /** Throws `starting` while it is being taken over: the session may know it as ready before its reader is. */
   say(draft: Draft, command: AgentCommand): readonly AgentSignal[] {
+    if (this.#phase.kind === 'launching')
+      throw new PilotlightError('starting', 'The agent is being taken over from an earlier daemon', {
+        fix: 'Send again in a moment.',
+      });
     return this.#phase.kind === 'running' ? this.#phase.runtime.say(draft, command) : [];
   }
 
@@ -88,16 +93,16 @@ export class Lifetime implements Voice {
     if (phase.kind === 'running') phase.runtime.end(draft, reason);
     if (phase.kind === 'launching')
       draft.afterCommit(() => {
-        phase.calledOff.abort();
+        phase.calledOff.by(reason);
       });
   }
 
   markTurn(open: boolean): void {
+    this.#openTurn = open;
     if (this.#phase.kind !== 'running') return;
     const { child } = this.#phase;
     child.markTurn(open);
-    this.#sampling?.[Symbol.dispose]();
-    this.#sampling = after(SAMPLE_AFTER_MS, () => void this.#sample(child));
+    this.#memory.soon(child.identity);
   }
 
   /** The daemon leaves: nothing more is read, nothing is ended. */
@@ -115,7 +120,7 @@ export class Lifetime implements Voice {
         relay: this.#relay,
         signal: phase.calledOff.signal,
       });
-      await this.#ready(launched, phase.calledOff.signal);
+      await this.#ready(launched, phase.calledOff);
     } catch (error) {
       const failure =
         error instanceof LaunchFailure
@@ -125,7 +130,7 @@ export class Lifetime implements Voice {
     }
   }
 
-  async #ready(launched: Launched, calledOff: AbortSignal): Promise<void> {
+  async #ready(launched: Launched, calledOff: CalledOff): Promise<void> {
     const { child, greeted, startupMs, written, version } = launched;
     const record = {
       ...this.#startingRecord(),
@@ -155,9 +160,9 @@ export class Lifetime implements Voice {
       ...(greeted.agentSessionId === undefined ? {} : { agentSessionId: greeted.agentSessionId }),
     };
     try {
-      await this.#ports.committer.commit((draft) => {
+      await commitWhenRoom(this.#persistence, (draft) => {
         draft.runtime(runtime.record());
-        if (calledOff.aborted) runtime.end(draft, 'closed');
+        if (calledOff.reason !== undefined) runtime.end(draft, calledOff.reason);
         this.#audience.tellAll(draft, ready);
         this.#audience.tell(draft, this.id, greeted.signals);
         draft.afterCommit(() => {
@@ -169,7 +174,7 @@ export class Lifetime implements Voice {
       if (this.#detached) return;
       child.end();
     }
-    void this.#sample(child);
+    void this.#memory.sample(child.identity);
     this.#relay.connect(runtime);
     runtime.pump();
   }
@@ -185,52 +190,54 @@ export class Lifetime implements Voice {
       ...(stderrTail === undefined || stderrTail === '' ? {} : { stderrTail }),
       retry,
     };
-    try {
-      await this.#surely((draft) => {
-        this.#audience.tellAll(draft, input);
-        draft.dropRuntime(this.id);
-        draft.afterCommit(() => {
-          failure.child?.forget();
-          this.#gone();
-        });
+    await this.#surely((draft) => {
+      this.#audience.tellAll(draft, input);
+      draft.dropRuntime(this.id);
+      draft.afterCommit(() => {
+        failure.child?.forget();
+        this.#gone();
       });
-    } catch (error) {
-      this.#ports.report(error);
-    }
+    });
   }
 
-  /** Takes over what an earlier daemon left. The session must listen already (see {@link go}). */
+  /**
+   * Takes over what an earlier daemon left; the session listens already. Resolves when it can be spoken to, or when it is settled that it
+   * never can: what then still takes time (its end, the journal) is not waited for.
+   */
   async adopt(from: RuntimeRecord, writes: readonly OutboxRecord[]): Promise<void> {
     const child = this.#ports.children.attach(this.id, from.offset, this.#relay);
-    if (child === undefined) return this.#lost(from);
-    if (from.phase === 'starting') return this.#discard(child);
+    if (child === undefined) {
+      void this.#lost(from);
+      return;
+    }
+    if (from.phase === 'starting') {
+      void this.#discard(child);
+      return;
+    }
     try {
-      const row = readRow(from.state);
       const { settings } = await this.#ports.settings();
-      const reading = new Reading({
-        maxLine: this.#ports.bounds.maxLine,
-        offset: from.offset,
-        skipping: row.skipping,
-      });
-      reading.lines = from.lines;
-      reading.chunks = from.chunks;
-      const state = this.#ports.dialect.revive(row.dialect);
-      const { prompt } = row;
-      const phase = from.phase;
-      const runtime = this.#run(
-        { record: from, child, reading, settings, state, prompt, phase, lastWrite: from.lastWrite },
-        child,
-      );
+      const origin = takenOver(this.#ports, { from, child, settings });
+      const wanted = this.#phase.kind === 'launching' ? this.#phase.calledOff : undefined;
+      const runtime = this.#run(origin, child);
       runtime.outbox.restore(readWrites(writes));
+      child.markTurn(this.#openTurn);
       this.#relay.connect(runtime);
-      if (phase === 'ending') child.end();
-      else runtime.outbox.flush();
-      void this.#sample(child);
+      if (origin.phase === 'ending') child.end();
+      else if (wanted?.reason === undefined) runtime.outbox.flush();
+      else this.#endAdopted(runtime, wanted.reason);
+      void this.#memory.sample(child.identity);
       runtime.pump();
     } catch (error) {
       this.#ports.report(error);
-      await this.#unreadable(from, child);
+      void this.#unreadable(from, child);
     }
+  }
+
+  /** Its end was asked for while it was being taken over. */
+  #endAdopted(runtime: Runtime, reason: RuntimeEndReason): void {
+    void this.#surely((draft) => {
+      runtime.end(draft, reason);
+    });
   }
 
   /** Nobody holds the pipes any more: the turn it had is lost. */
@@ -245,7 +252,7 @@ export class Lifetime implements Voice {
 
   /** It was not ready: no message was in it. It is ended, and the session starts another. */
   async #discard(child: Child): Promise<void> {
-    const exited = exitOf(this.#relay);
+    const exited = exitOf(this.#relay, child);
     child.end();
     await exited;
     await this.#failed(
@@ -261,7 +268,7 @@ export class Lifetime implements Voice {
       code: 'takeover_failed',
       message: `What the journal says of runtime ${this.id} could not be read by this version`,
     };
-    const exited = exitOf(this.#relay);
+    const exited = exitOf(this.#relay, child);
     await this.#surely((draft) => {
       this.#audience.tellAll(draft, input);
     });
@@ -293,7 +300,12 @@ export class Lifetime implements Voice {
   }
 
   #surely(decide: (draft: Draft) => void): Promise<void> {
-    return commitSurely(this.#ports.committer, decide, () => this.#detached);
+    return commitSurely(this.#persistence, decide);
+  }
+
+  get #persistence(): Persistence {
+    const { committer, report } = this.#ports;
+    return { committer, report, given: () => this.#detached };
   }
 
   #run(origin: RuntimeOrigin, child: Child): Runtime {
@@ -306,11 +318,6 @@ export class Lifetime implements Voice {
   #gone(): void {
     this.#phase = { kind: 'gone' };
     this.#onGone(this.id);
-  }
-
-  async #sample(child: Child): Promise<void> {
-    const rssMb = await this.#ports.memory(child.identity);
-    if (rssMb !== undefined) this.#rssMb = rssMb;
   }
 
   #startingRecord(): RuntimeRecord {

@@ -3,7 +3,7 @@
  */
 import type { AgentBinary, AgentSettings, Dialect } from '../agents/dialect.ts';
 import type { Child, ChildHost, ProcessIdentity } from '../process/ports.ts';
-import type { TurnInput } from '../protocol/index.ts';
+import type { RuntimeEndReason, TurnInput } from '../protocol/index.ts';
 import type { Committer, RuntimeRecord } from '../session/ports.ts';
 import type { Audience } from './audience.ts';
 import type { Reading } from './reading.ts';
@@ -46,6 +46,8 @@ export interface RuntimeOrigin {
   readonly state: unknown;
   readonly prompt: number;
   readonly phase: 'ready' | 'ending';
+  /** Why it is being ended. */
+  readonly reason?: RuntimeEndReason;
   readonly lastWrite: number;
 }
 

@@ -15,6 +15,8 @@ export interface Batch {
   /** Where the next reader goes on once this batch is in the journal. */
   readonly offset: number;
   readonly skipping: boolean;
+  /** Lines that were given up since the batch before. */
+  readonly lost: number;
 }
 
 export class Reading {
@@ -22,6 +24,7 @@ export class Reading {
   #queue: WireLine[] = [];
   #offset: number;
   #skipping: boolean;
+  #lost = 0;
   lines = 0;
   chunks = 0;
 
@@ -92,7 +95,13 @@ export class Reading {
       this.#offset = last.end;
       this.#skipping = last.kind === 'cut';
     }
-    return { lines, offset: this.#offset, skipping: this.#skipping };
+    return { lines, offset: this.#offset, skipping: this.#skipping, lost: this.#lost };
+  }
+
+  /** The lines that wait cannot be kept: they are passed over. */
+  giveUp(): void {
+    this.#lost += this.#queue.length;
+    this.#queue = [];
   }
 
   undo(before: Pick<Batch, 'offset' | 'skipping'>): void {
@@ -101,6 +110,7 @@ export class Reading {
   }
 
   done(batch: Batch): void {
+    this.#lost -= batch.lost;
     if (batch.lines.length === this.#queue.length) this.#queue = [];
     else this.#queue.splice(0, batch.lines.length);
   }

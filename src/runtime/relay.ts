@@ -2,7 +2,7 @@
  * Passes what a child reports to whoever listens at the moment; keeps it in order while nobody does.
  * Needed at two seams: between spawn and handshake, and between handshake and reading.
  */
-import type { ChildExit, ChildListener } from '../process/ports.ts';
+import type { Child, ChildExit, ChildListener } from '../process/ports.ts';
 
 export class Relay implements ChildListener {
   #target: ChildListener | undefined;
@@ -64,11 +64,13 @@ export class Relay implements ChildListener {
   }
 }
 
-/** Resolves when the child behind a relay is gone or lost; its output is passed over. */
-export async function exitOf(relay: Relay): Promise<void> {
+/** Resolves when the child behind a relay is gone or lost. Its output is passed over, as fast as it comes: a full window would hold its exit back. */
+export async function exitOf(relay: Relay, child: Pick<Child, 'acknowledge'>): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   relay.connect({
-    out: () => undefined,
+    out: (offset, bytes) => {
+      child.acknowledge(offset + bytes.length);
+    },
     stderr: () => undefined,
     wrote: () => undefined,
     refused: () => undefined,

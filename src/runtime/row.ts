@@ -2,7 +2,7 @@
  * What of a runtime is in its journal row, as JSON with a version: read back by the next daemon.
  */
 import type { Json, OutgoingWrite } from '../agents/dialect.ts';
-import { PilotlightError } from '../protocol/index.ts';
+import { PilotlightError, RuntimeEndReason } from '../protocol/index.ts';
 import type { OutboxRecord } from '../session/ports.ts';
 
 export interface RuntimeRow {
@@ -12,6 +12,8 @@ export interface RuntimeRow {
   readonly skipping: boolean;
   /** The number of the write that carries the prompt of the open turn; 0 for none. */
   readonly prompt: number;
+  /** Why it is being ended; only in that phase. */
+  readonly reason?: RuntimeEndReason;
 }
 
 /** Throws when it cannot be read. */
@@ -26,7 +28,14 @@ export function readRow(state: unknown): RuntimeRow {
     throw new PilotlightError('protocol', 'A runtime row of an unknown version');
   const skipping = 'skipping' in state && state.skipping === true;
   const prompt = 'prompt' in state && typeof state.prompt === 'number' ? state.prompt : 0;
-  return { v: 1, dialect: asJson(state.dialect), skipping, prompt };
+  const reason = RuntimeEndReason.safeParse('reason' in state ? state.reason : undefined);
+  return {
+    v: 1,
+    dialect: asJson(state.dialect),
+    skipping,
+    prompt,
+    ...(reason.success ? { reason: reason.data } : {}),
+  };
 }
 
 export function readWrites(rows: readonly OutboxRecord[]): (OutgoingWrite & { readonly n: number })[] {

@@ -33,6 +33,8 @@ export class Runtime implements ChildListener {
   #reason: RuntimeEndReason | undefined;
   #end: End | undefined;
   #committing = false;
+  /** Commits refused in a row for another reason than a full disk. */
+  #refusals = 0;
   #detached = false;
   rssMb: number | undefined;
 
@@ -44,6 +46,7 @@ export class Runtime implements ChildListener {
     this.#phase = origin.phase;
     this.#state = origin.state;
     this.#prompt = origin.prompt;
+    this.#reason = origin.reason;
     const context = { settings: origin.settings, input: at.ports.input };
     this.outbox = new Outbox(
       {
@@ -123,6 +126,7 @@ export class Runtime implements ChildListener {
       dialect: asJson(this.#state),
       skipping: this.#reading.skipping,
       prompt: this.#prompt,
+      ...(this.#reason === undefined ? {} : { reason: this.#reason }),
     };
     return {
       ...this.#origin.record,
@@ -189,6 +193,7 @@ export class Runtime implements ChildListener {
       .then(
         () => {
           this.#committing = false;
+          this.#refusals = 0;
           this.pump();
         },
         (error: unknown) => {
@@ -197,10 +202,17 @@ export class Runtime implements ChildListener {
       );
   }
 
-  /** A full disk pauses the agent (nothing is acknowledged, so it is not read) until there is room; anything else breaks it. */
+  /**
+   * A full disk pauses the agent (nothing is acknowledged, so it is not read) until there is room; anything else breaks it, and what a process
+   * that has ended printed last is given up for its ending (P1).
+   */
   #refusedCommit(error: unknown): void {
     const full = error instanceof PilotlightError && error.code === 'journal_full';
-    if (!full) this.#at.ports.report(error);
+    if (!full) {
+      this.#at.ports.report(error);
+      this.#refusals += 1;
+    }
+    if (this.#refusals > 1 && this.#end !== undefined) this.#reading.giveUp();
     if (!full && this.#phase === 'ready' && this.#end === undefined)
       this.broke('agent_error', 'Pilotlight could not make sense of what the agent printed');
     this.#at.audience.pause();
@@ -223,7 +235,7 @@ export class Runtime implements ChildListener {
       this.#reading.undo(before);
     });
     const batch = this.#reading.begin();
-    const signals = this.#translate(draft, batch.lines);
+    const signals = [...this.#lossOf(batch.lost), ...this.#translate(draft, batch.lines)];
     const { id } = this.#origin.record;
     this.#at.audience.tell(draft, id, joinDeltas(signals));
     draft.confirmed(id, this.outbox.confirmed);
@@ -236,6 +248,13 @@ export class Runtime implements ChildListener {
       this.#child.acknowledge(batch.offset);
       this.#readOn();
     });
+  }
+
+  /** Says once that output was given up. */
+  #lossOf(lines: number): Addressed[] {
+    if (lines === 0) return [];
+    const message = `The last ${String(lines)} lines of the agent could not be kept and were given up`;
+    return [{ kind: 'notice', level: 'error', code: 'output_lost', message }];
   }
 
   /** A line that goes on must not stop its own child; lines that wait for a commit must (a full disk pauses the agent). */

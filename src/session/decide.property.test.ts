@@ -109,7 +109,13 @@ const input: fc.Arbitrary<SessionInput> = fc.oneof(
   }),
   fc.record({
     kind: fc.constant('timeout' as const),
-    watch: fc.constantFrom('echo' as const, 'inactivity' as const, 'tool' as const, 'interrupt' as const),
+    watch: fc.constantFrom(
+      'queued' as const,
+      'echo' as const,
+      'inactivity' as const,
+      'tool' as const,
+      'interrupt' as const,
+    ),
     ms: fc.constant(5),
   }),
   { weight: 12, arbitrary: fc.record({ kind: fc.constant('agent' as const), runtime, signal }) },

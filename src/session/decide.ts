@@ -120,6 +120,7 @@ function decideRetire(state: SessionState, input: Of<'retire'>, context: DecideC
 }
 
 function decideTimeout(state: SessionState, input: Of<'timeout'>, context: DecideContext): Decision {
+  if (input.watch === 'queued') return neverReady(state, input, context);
   if (state.turn.kind !== 'running') return NOTHING;
   const seconds = Math.round(input.ms / 100) / 10;
   switch (input.watch) {
@@ -141,6 +142,21 @@ function decideTimeout(state: SessionState, input: Of<'timeout'>, context: Decid
       };
     }
   }
+}
+
+/** Neither the start nor the end of its process was ever reported: the turn ends, and nothing is started beside what may still live. */
+function neverReady(state: SessionState, input: Of<'timeout'>, context: DecideContext): Decision {
+  if (state.turn.kind !== 'queued') return NOTHING;
+  const what = state.runtime.kind === 'ending' ? 'end' : 'start';
+  const message = `The process of ${state.spec.agent} did not ${what} within ${Math.round(input.ms / 1000)} s; run \`pilotlight restart\` if this goes on`;
+  const gone = letGo(state, 'stuck');
+  return {
+    facts: [
+      ...endTurn(state, { kind: 'failed', code: 'runtime_stuck', message, effects: 'none' }, context),
+      ...gone.facts,
+    ],
+    effects: gone.effects,
+  };
 }
 
 function stop(stopping: Stopping): Decision {

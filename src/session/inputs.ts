@@ -5,7 +5,7 @@ import type { By, RuntimeEndReason, TurnInput } from '../protocol/index.ts';
 import type { AgentCommand, RuntimeInput, SessionSpec } from './ports.ts';
 import type { Fact } from './state.ts';
 
-export type WatchName = 'echo' | 'inactivity' | 'tool' | 'interrupt';
+export type WatchName = 'queued' | 'echo' | 'inactivity' | 'tool' | 'interrupt';
 
 export type SessionInput =
   | { readonly kind: 'create'; readonly warm: boolean }

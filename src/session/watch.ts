@@ -13,6 +13,15 @@ export interface WatchLimits {
   readonly inactivityTimeoutMs: number;
   readonly toolTimeoutMs: number;
   readonly interruptTimeoutMs: number;
+  /** For a process to be started and greeted. */
+  readonly startTimeoutMs: number;
+  /** For a process to be gone once its end was asked for: the whole ladder. */
+  readonly endTimeoutMs: number;
+  /**
+   * What a start or an end may take beyond its own bounds before the turn that waits for it fails: the holder of the pipes has 15 s to start
+   * a process, the reader 1 s for what is left of its output, the journal its commits.
+   */
+  readonly handoverTimeoutMs: number;
 }
 
 export const DEFAULT_WATCH_LIMITS: WatchLimits = {
@@ -21,6 +30,9 @@ export const DEFAULT_WATCH_LIMITS: WatchLimits = {
   inactivityTimeoutMs: 180_000,
   toolTimeoutMs: 30 * 60_000,
   interruptTimeoutMs: 5_000,
+  startTimeoutMs: 60_000,
+  endTimeoutMs: 6_000,
+  handoverTimeoutMs: 30_000,
 };
 
 export interface Watch {
@@ -35,6 +47,7 @@ export interface Watch {
 /** What is being waited for, or undefined when nothing is. */
 export function watchOf(state: SessionState, limits: WatchLimits): Watch | undefined {
   const { turn, runtime } = state;
+  if (turn.kind === 'queued') return queuedWatch(turn.id, runtime, limits);
   if (turn.kind !== 'running') return undefined;
   if (turn.stopping !== undefined) {
     const key = `${turn.id} stopping ${turn.stopping.acknowledged ? 'acknowledged' : 'asked'}`;
@@ -50,6 +63,14 @@ export function watchOf(state: SessionState, limits: WatchLimits): Watch | undef
   if (newest !== undefined)
     return { name: 'tool', ms: limits.toolTimeoutMs, key: `${turn.id} tool ${newest[0]}`, byOutput: false };
   return { name: 'inactivity', ms: limits.inactivityTimeoutMs, key: `${turn.id} output`, byOutput: true };
+}
+
+/** A turn that waits for its process. A start that fails is told when its tree is gone; this fires when neither is ever told. */
+function queuedWatch(turn: string, runtime: SessionState['runtime'], limits: WatchLimits): Watch {
+  const start = runtime.kind === 'starting' ? limits.startTimeoutMs : 0;
+  const key = `${turn} queued ${runtime.kind === 'none' ? '' : `${runtime.kind} ${runtime.id}`}`;
+  const ms = start + limits.endTimeoutMs + limits.handoverTimeoutMs;
+  return { name: 'queued', ms, key, byOutput: false };
 }
 
 /** Runs the watch of one session. */

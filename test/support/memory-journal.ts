@@ -12,7 +12,7 @@ import type {
   RuntimeRecord,
   SessionRecord,
 } from '../../src/session/ports.ts';
-import type { SessionEvent, TurnView } from '../../src/protocol/index.ts';
+import { PilotlightError, type SessionEvent, type TurnView } from '../../src/protocol/index.ts';
 
 interface Durable {
   events: SessionEvent[];
@@ -105,7 +105,7 @@ export class MemoryJournal implements Journal {
     }
     if (this.failing.has(this.commits)) {
       for (const undo of rollbacks.toReversed()) undo();
-      for (const { unit } of done) unit.reject(Object.assign(new Error('full'), { code: 'journal_full' }));
+      for (const { unit } of done) unit.reject(new PilotlightError('journal_full', 'full'));
       return;
     }
     this.#durable = structuredClone(next);

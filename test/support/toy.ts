@@ -3,11 +3,12 @@
  * `w TEXT` whole message, `a ID` asks, `e` end of the turn. Prompts go in as `p TURN`, interrupts as `i`, answers as `n ID`.
  */
 import type { AgentSettings, Dialect } from '../../src/agents/dialect.ts';
+import type { ChildHost } from '../../src/process/ports.ts';
 import { SessionHost } from '../../src/host/index.ts';
 import { createSecretStore } from '../../src/host/secrets.ts';
 import { Lifetime } from '../../src/runtime/lifetime.ts';
 import type { AgentSignal } from '../../src/session/ports.ts';
-import { DEFAULT_WATCH_LIMITS } from '../../src/session/watch.ts';
+import { DEFAULT_WATCH_LIMITS, type WatchLimits } from '../../src/session/watch.ts';
 import type { MemoryJournal } from './memory-journal.ts';
 import type { MemoryKeeper } from './memory-keeper.ts';
 
@@ -89,21 +90,39 @@ export const toySettings: AgentSettings = {
   limits: { inactivityTimeoutMs: 1000, requestTimeoutMs: 1000, threadTimeoutMs: 1000 },
 };
 
+export interface ToyHostOptions {
+  /** Awaited before settings are had. */
+  readonly settled?: () => Promise<void>;
+  readonly limits?: Partial<WatchLimits>;
+  readonly dialect?: Dialect<unknown>;
+  /** Changes what the keeper is to this daemon. */
+  readonly children?: (children: ChildHost) => ChildHost;
+  readonly report?: (error: unknown) => void;
+}
+
 /** A daemon's host on a journal and a keeper in memory. */
-export async function toyHost(journal: MemoryJournal, keeper: MemoryKeeper): Promise<SessionHost> {
-  const children = keeper.connect(() => !journal.dead);
+export async function toyHost(
+  journal: MemoryJournal,
+  keeper: MemoryKeeper,
+  options: ToyHostOptions = {},
+): Promise<SessionHost> {
+  const connected = keeper.connect(() => !journal.dead);
+  const children = options.children?.(connected) ?? connected;
+  const report =
+    options.report ??
+    ((error: unknown): void => {
+      if (!journal.dead) throw error;
+    });
   const agent = { id: 'toy', kind: 'toy', available: true };
   const host = new SessionHost({
     journal,
     agents: { find: async () => agent, list: async () => [agent] },
     secrets: createSecretStore(undefined),
-    limits: DEFAULT_WATCH_LIMITS,
+    limits: { ...DEFAULT_WATCH_LIMITS, ...options.limits },
     pool: { maxWarm: 5, warmOnCreate: true },
     endUnclaimed: () => undefined,
     describe: () => Promise.reject(new Error('not here')),
-    report: (error) => {
-      if (!journal.dead) throw error;
-    },
+    report,
     runtimes: {
       create: ({ id, session, onGone }) =>
         new Lifetime({
@@ -113,15 +132,16 @@ export async function toyHost(journal: MemoryJournal, keeper: MemoryKeeper): Pro
           ports: {
             children,
             committer: journal,
-            dialect: toy,
+            dialect: options.dialect ?? toy,
             generation: journal.generation,
             bounds: { startTimeoutMs: 1000, stdinTimeoutMs: 1000, maxLine: 1 << 20 },
             input: (turn) => journal.turn(turn)?.input ?? '',
             memory: async () => undefined,
-            settings: async () => ({ settings: toySettings, binary: { path: 'toy' } }),
-            report: (error) => {
-              if (!journal.dead) throw error;
+            settings: async () => {
+              await options.settled?.();
+              return { settings: toySettings, binary: { path: 'toy' } };
             },
+            report,
           },
         }),
     },
