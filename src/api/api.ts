@@ -6,7 +6,7 @@ import type { Host } from '../host/index.ts';
 import { newId, PilotlightError, messageOf } from '../protocol/index.ts';
 import { Commands } from './command.ts';
 import { daemonRoutes } from './daemon.ts';
-import { checkDoor, type Arrival } from './door.ts';
+import { checkDoor, NO_HOST, type Arrival } from './door.ts';
 import { eventRoutes } from './events.ts';
 import { listen, type Listening, type ListenOptions } from './listen.ts';
 import { openApiDocument } from './openapi.ts';
@@ -68,6 +68,7 @@ export function createApi(options: ApiOptions): Api {
     const visit = newVisit(request, arrival ?? arrivalOf(request));
     const response = await answer(visit);
     response.headers.set('x-request-id', visit.id);
+    for (const [name, value] of HARDENING) if (!response.headers.has(name)) response.headers.set(name, value);
     if (options.log !== undefined) note(options.log, visit, response);
     return response;
   };
@@ -84,6 +85,18 @@ export function createApi(options: ApiOptions): Api {
   };
   return { fetch, listen: (where) => listen(fetch, where) };
 }
+
+/**
+ * What a browser may do with an answer that reached it after all: nothing. A route that serves a page sets its own policy.
+ * No Access-Control-* header is ever sent.
+ */
+const HARDENING: readonly (readonly [string, string])[] = [
+  ['x-content-type-options', 'nosniff'],
+  ['cross-origin-resource-policy', 'same-origin'],
+  ['content-security-policy', "default-src 'none'; frame-ancestors 'none'"],
+  ['x-frame-options', 'DENY'],
+  ['referrer-policy', 'no-referrer'],
+];
 
 /** One request between its door and its answer. */
 interface Visit {
@@ -116,6 +129,7 @@ function arrivalOf(request: Request): Arrival {
 function doorHeaders(request: Request, url: URL): Parameters<typeof checkDoor>[1] {
   return {
     host: request.headers.get('host') ?? url.host,
+    ...(url.host === NO_HOST ? {} : { target: url.host }),
     origin: request.headers.get('origin') ?? undefined,
     fetchSite: request.headers.get('sec-fetch-site') ?? undefined,
   };

@@ -7,6 +7,9 @@
  */
 import { PilotlightError } from '../protocol/index.ts';
 
+/** Stands in the URL of every request that names no host in its target. Without a Host header the door sees it, and no TCP door is named so without a port. */
+export const NO_HOST = 'localhost';
+
 /** Where a request came in. */
 export type Door =
   | {
@@ -29,12 +32,15 @@ export interface Arrival {
 
 export interface DoorHeaders {
   readonly host: string;
+  /** The host of an absolute request target (`GET http://name/ HTTP/1.1`), which outranks the header for whoever reads it. */
+  readonly target?: string;
   readonly origin: string | undefined;
   readonly fetchSite: string | undefined;
 }
 
 export function checkDoor(door: Door, headers: DoorHeaders): void {
   checkHost(door, headers.host);
+  if (headers.target !== undefined) checkHost(door, headers.target);
   checkOrigin(headers);
 }
 

@@ -2,19 +2,32 @@
  * A port or a Unix socket in front of the API. Owns the server and its connections. Knows no route.
  */
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { after, every } from '../async/after.ts';
 import { PilotlightError } from '../protocol/index.ts';
-import type { Arrival, Door } from './door.ts';
-import { problemOf, problemResponse } from './problem.ts';
+import { NO_HOST, type Arrival, type Door } from './door.ts';
+import { problemResponse } from './problem.ts';
+import { unreadable } from './unreadable.ts';
 
 export type ListenOptions = ListenAt & {
   /** How long `close` lets running requests finish. Default 2 s. */
   readonly closeMs?: number;
+  readonly bounds?: Partial<ConnectionBounds>;
 };
+
+/** What one connection may take. */
+export interface ConnectionBounds {
+  /** From the connection, or the answer before, to the end of the headers. Default 10 s. */
+  readonly headersMs: number;
+  /** The same to the end of the body. Default 60 s. */
+  readonly requestMs: number;
+  /** Without a byte either way, in the middle of an answer too. Streams send a sign of life in time. Default 2 min. */
+  readonly idleMs: number;
+  readonly headerBytes: number;
+}
 
 type ListenAt =
   /** Port 0: any free one. */
@@ -33,16 +46,21 @@ type Fetch = (request: Request, arrival: Arrival) => Promise<Response>;
 
 const CLOSE_MS = 2000;
 const CLOSE_TICK_MS = 5;
-/** The whole request, headers and body, must be here within this. */
-const REQUEST_MS = 60_000;
+const BOUNDS: ConnectionBounds = {
+  headersMs: 10_000,
+  requestMs: 60_000,
+  idleMs: 120_000,
+  headerBytes: 16 * 1024,
+};
 const KEEP_ALIVE_MS = 30_000;
-/** Stands in the URL of every request; never looked at. Without a Host header the door sees it, and no TCP door is named so without a port. */
-const NO_HOST = 'localhost';
+/** How often Node looks for requests that are late: its own 30 s would let each of them live so much longer. */
+const MOST_CHECK_MS = 2000;
 
 /** Rejects with the system's own error (EADDRINUSE, EACCES) when the address cannot be had. */
 export async function listen(fetch: Fetch, options: ListenOptions): Promise<Listening> {
   const closing = new AbortController();
-  const server = newServer((request, cut) =>
+  const bounds = { ...BOUNDS, ...options.bounds };
+  const server = newServer(bounds, (request, cut) =>
     fetch(request, { door: doorOf(server, options), closing: closing.signal, cut }),
   );
   const silent = silentConnections(server);
@@ -54,7 +72,9 @@ export async function listen(fetch: Fetch, options: ListenOptions): Promise<List
   };
 }
 
-function newServer(fetch: (request: Request, cut: () => void) => Promise<Response>): Server {
+type ServerFetch = (request: Request, cut: () => void) => Promise<Response>;
+
+function newServer(bounds: ConnectionBounds, fetch: ServerFetch): Server {
   const listener = getRequestListener(
     (request, { outgoing }) =>
       fetch(request, () => {
@@ -66,33 +86,36 @@ function newServer(fetch: (request: Request, cut: () => void) => Promise<Respons
         problemResponse(new PilotlightError('bad_request', 'The address of the request cannot be read')),
     },
   );
-  const server = createServer(
-    // A missing Host is refused by the door, with a problem.
-    { noDelay: true, keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: REQUEST_MS, requireHostHeader: false },
-    (incoming, outgoing) => {
-      // The adapter makes a URL of the Host and would answer a bare 400 where it cannot. The door reads the header as it was sent.
-      incoming.headers.host = NO_HOST;
-      void listener(incoming, outgoing);
-    },
-  );
-  server.on('clientError', refuseUnreadable);
+  const answering = new WeakMap<Duplex, ServerResponse>();
+  const server = createServer(serverOptions(bounds), (incoming, outgoing) => {
+    answering.set(incoming.socket, outgoing);
+    outgoing.once('close', () => answering.delete(incoming.socket));
+    // The adapter makes a URL of the Host and would answer a bare 400 where it cannot. The door reads the header as it was sent.
+    incoming.headers.host = NO_HOST;
+    void listener(incoming, outgoing);
+  });
+  // All of what `headerBytes` lets in: beyond a number Node would drop headers silently, an Origin among them.
+  server.maxHeadersCount = 0;
+  server.timeout = bounds.idleMs;
+  server.on('clientError', (error, socket) => {
+    // In the middle of an answer another one would be read as part of it.
+    if (!socket.writable || answering.get(socket)?.headersSent === true) socket.destroy();
+    else socket.end(unreadable(error));
+  });
   return server;
 }
 
-/** What came is no HTTP: said once, before anything else was, and the connection ends. */
-function refuseUnreadable(_error: Error, socket: Duplex): void {
-  if (!socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const text = JSON.stringify(problemOf(new PilotlightError('bad_request', 'This cannot be read as HTTP')));
-  const head = [
-    'HTTP/1.1 400 Bad Request',
-    'Content-Type: application/problem+json',
-    `Content-Length: ${String(Buffer.byteLength(text))}`,
-    'Connection: close',
-  ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${text}`);
+function serverOptions({ headersMs, requestMs, headerBytes }: ConnectionBounds): ServerOptions {
+  return {
+    noDelay: true,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    headersTimeout: Math.min(headersMs, requestMs),
+    requestTimeout: requestMs,
+    connectionsCheckingInterval: Math.min(MOST_CHECK_MS, headersMs),
+    maxHeaderSize: headerBytes,
+    // A missing Host is refused by the door, with a problem.
+    requireHostHeader: false,
+  };
 }
 
 async function bind(server: Server, options: ListenOptions): Promise<void> {

@@ -1,0 +1,51 @@
+/**
+ * The answer to what never became a request: no HTTP, too large a head, too late. Knows nothing of connections.
+ */
+import { PilotlightError } from '../protocol/index.ts';
+import { problemOf } from './problem.ts';
+
+interface Reason {
+  readonly status: number;
+  readonly phrase: string;
+  readonly error: PilotlightError;
+}
+
+/** A whole HTTP answer, the last of its connection. */
+export function unreadable(error: Error): string {
+  const { status, phrase, error: said } = reasonOf('code' in error ? error.code : undefined);
+  const text = JSON.stringify({ ...problemOf(said), status });
+  const head = [
+    `HTTP/1.1 ${String(status)} ${phrase}`,
+    'Content-Type: application/problem+json',
+    'X-Content-Type-Options: nosniff',
+    `Content-Length: ${String(Buffer.byteLength(text))}`,
+    'Connection: close',
+  ];
+  return `${head.join('\r\n')}\r\n\r\n${text}`;
+}
+
+/** Node's codes of `clientError`. */
+function reasonOf(code: unknown): Reason {
+  switch (code) {
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return {
+        status: 408,
+        phrase: 'Request Timeout',
+        error: new PilotlightError('bad_request', 'The request was not here in time', {
+          fix: 'Send it at once.',
+        }),
+      };
+    case 'HPE_HEADER_OVERFLOW':
+      return {
+        status: 431,
+        phrase: 'Request Header Fields Too Large',
+        error: new PilotlightError('too_large', 'The headers are too large'),
+      };
+    default:
+      return {
+        status: 400,
+        phrase: 'Bad Request',
+        error: new PilotlightError('bad_request', 'This cannot be read as HTTP'),
+      };
+  }
+}
