@@ -8,7 +8,7 @@
  */
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { processEnvironment, readConfig, type Config } from './daemon/config.ts';
+import { checkConfig, processEnvironment, readConfig, type Config } from './daemon/config.ts';
 import { assembleHost } from './daemon/assemble.ts';
 import { openHome, type Home } from './daemon/home.ts';
 import { localHost, type LocalHost } from './daemon/local.ts';
@@ -89,7 +89,7 @@ function configOf(options: HostOptions, home: Home | undefined): Config {
     options.env ?? processEnvironment(),
   );
   const over = options.config ?? {};
-  return {
+  return checkConfig({
     ...read,
     server: { ...read.server, ...over.server },
     runtime: { ...read.runtime, ...over.runtime },
@@ -99,5 +99,5 @@ function configOf(options: HostOptions, home: Home | undefined): Config {
     pool: { ...read.pool, ...over.pool },
     journal: { ...read.journal, ...over.journal },
     agents: { ...read.agents, ...over.agents },
-  };
+  });
 }

@@ -12,6 +12,11 @@ import { messageOf, PilotlightError } from '../protocol/index.ts';
 
 const ms = (value: number): z.ZodDefault<z.ZodNumber> => z.number().int().positive().default(value);
 
+/** A wait of a month is none. */
+const wait = (value: number): z.ZodDefault<z.ZodNumber> =>
+  z.number().int().positive().max(2_147_483_647).default(value);
+const megabytes = z.number().int().positive().max(100_000_000);
+
 const Config = z.strictObject({
   server: z
     .strictObject({
@@ -41,8 +46,20 @@ const Config = z.strictObject({
   keeper: z.strictObject({ graceMs: ms(10 * 60_000) }).prefault({}),
   pool: z
     .strictObject({
-      maxWarm: z.number().int().positive().default(5),
+      /** The upper bounds are those of a machine, not of taste: beyond them a number is a mistake. */
+      maxWarm: z.number().int().positive().max(10_000).default(5),
+      idleTimeoutMs: wait(300_000),
+      memoryBudgetMb: megabytes.exactOptional(),
+      whenFull: z.enum(['per-message', 'wait']).default('per-message'),
+      maxWaiting: z.number().int().positive().max(100_000).default(100),
+      maxWaitMs: wait(10 * 60_000),
+      persistent: z.boolean().default(true),
+      blockedModels: z.array(z.string().min(1)).default([]),
+      recycleMb: megabytes.default(600),
+      recycleTurns: z.number().int().positive().default(500),
+      killMb: megabytes.exactOptional(),
       warmOnCreate: z.boolean().default(true),
+      backgroundMaxMs: wait(6 * 60 * 60_000),
     })
     .prefault({}),
   journal: z
@@ -65,6 +82,8 @@ const VARIABLES: Readonly<Record<string, readonly [keyof Config, string]>> = {
   AGENT_STREAM_INACTIVITY_TIMEOUT_MS: ['runtime', 'inactivityTimeoutMs'],
   AGENT_RUNTIME_DEBUG: ['runtime', 'debug'],
   AGENT_MAX_PERSISTENT: ['pool', 'maxWarm'],
+  AGENT_IDLE_TIMEOUT_MS: ['pool', 'idleTimeoutMs'],
+  AGENT_DISABLE_PERSISTENT: ['pool', 'persistent'],
   PILOTLIGHT_PORT: ['server', 'port'],
 };
 
@@ -83,18 +102,23 @@ export function readConfig(home: string, env = processEnvironment()): Config {
   const file = join(home, 'config.toml');
   const written = fromFile(file);
   const overlaid = overlay(written, env);
-  const parsed = Config.safeParse(overlaid);
+  return checked(overlaid, (path) => origin(path, env), `(${file} or the environment)`);
+}
+
+/** A configuration that a program made: its values are held to the same bounds. */
+export function checkConfig(config: unknown): Config {
+  return checked(config, () => '', '(createHost)');
+}
+
+function checked(value: unknown, from: (path: readonly PropertyKey[]) => string, where: string): Config {
+  const parsed = Config.safeParse(value);
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.map(
-    (issue) => `${issue.path.join('.') || 'top level'}: ${issue.message}${origin(issue.path, env)}`,
+    (issue) => `${issue.path.join('.') || 'top level'}: ${issue.message}${from(issue.path)}`,
   );
-  throw new PilotlightError(
-    'bad_request',
-    `The configuration is not valid (${file} or the environment): ${issues.join('; ')}`,
-    {
-      fix: 'Mend the keys named.',
-    },
-  );
+  throw new PilotlightError('bad_request', `The configuration is not valid ${where}: ${issues.join('; ')}`, {
+    fix: 'Mend the keys named.',
+  });
 }
 
 /** The variable that a key is from, when it is. */
@@ -137,10 +161,18 @@ function overlay(
     const old = result[section];
     result[section] = {
       ...(typeof old === 'object' && old !== null ? old : {}),
-      [key]: key === 'debug' ? value !== '0' && value !== 'false' : scalar(value),
+      [key]: valueOf(name, value),
     };
   }
   return result;
+}
+
+/** Switches are on for anything but 0 and false; the one that says "disable" is the reverse of its key. */
+function valueOf(name: string, text: string): unknown {
+  const on = text !== '0' && text !== 'false';
+  if (name === 'AGENT_RUNTIME_DEBUG') return on;
+  if (name === 'AGENT_DISABLE_PERSISTENT') return !on;
+  return scalar(text);
 }
 
 function scalar(text: string): unknown {

@@ -1,0 +1,70 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { DEFAULT_POOL_LIMITS } from '../pool/index.ts';
+import { checkConfig, readConfig } from './config.ts';
+
+let home: string;
+
+beforeAll(() => {
+  home = mkdtempSync(join(tmpdir(), 'pilotlight-config-'));
+});
+
+afterAll(() => {
+  rmSync(home, { recursive: true, force: true });
+});
+
+function written(toml: string): string {
+  writeFileSync(join(home, 'config.toml'), toml);
+  return home;
+}
+
+describe('pool', () => {
+  test('nothing written: the defaults', () => {
+    expect(readConfig(written(''), {}).pool).toEqual(DEFAULT_POOL_LIMITS);
+  });
+
+  test('variables win over the file', () => {
+    const env = {
+      AGENT_MAX_PERSISTENT: '3',
+      AGENT_IDLE_TIMEOUT_MS: '1500',
+      AGENT_DISABLE_PERSISTENT: '1',
+    };
+    const { pool } = readConfig(written('[pool]\nmaxWarm = 7\nwhenFull = "wait"'), env);
+    expect(pool).toMatchObject({ maxWarm: 3, idleTimeoutMs: 1500, persistent: false, whenFull: 'wait' });
+    expect(readConfig(home, { AGENT_DISABLE_PERSISTENT: '0' }).pool.persistent).toBe(true);
+  });
+
+  test.each(['0', '-1', 'NaN', 'Infinity', '1.5', '99999999999', 'many'])(
+    'AGENT_MAX_PERSISTENT=%s is refused by the name of variable and key',
+    (value) => {
+      expect(() => readConfig(written(''), { AGENT_MAX_PERSISTENT: value })).toThrow(
+        /pool\.maxWarm: .*\(from AGENT_MAX_PERSISTENT\)/,
+      );
+    },
+  );
+
+  test.each([
+    ['maxWarm', '0'],
+    ['maxWarm', 'nan'],
+    ['idleTimeoutMs', '-5'],
+    ['idleTimeoutMs', 'inf'],
+    ['memoryBudgetMb', '0'],
+    ['maxWaiting', '0'],
+    ['recycleMb', '"600"'],
+    ['recycleTurns', '0'],
+    ['killMb', '-1'],
+    ['backgroundMaxMs', '1e300'],
+    ['whenFull', '"panic"'],
+    ['persistent', '1'],
+    ['blockedModels', '[""]'],
+  ])('%s = %s is refused by name', (key, value) => {
+    expect(() => readConfig(written(`[pool]\n${key} = ${value}`), {})).toThrow(new RegExp(`pool\\.${key}`));
+  });
+
+  test('a program is held to the same bounds', () => {
+    const config = readConfig(written(''), {});
+    expect(() => checkConfig({ ...config, pool: { ...config.pool, maxWarm: 0 } })).toThrow(/pool\.maxWarm/);
+  });
+});

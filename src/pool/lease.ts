@@ -1,0 +1,86 @@
+/**
+ * One process that holds a slot, as the policy sees it, and the verdict on it in words. Pure.
+ * Knows no session and no process: who holds and why is told by the host.
+ */
+import type { PoolLimits } from './limits.ts';
+
+/** Why a process may not be ended for another: something of it is open. */
+export interface Hold {
+  readonly kind: 'starting' | 'ending' | 'turn' | 'permission' | 'queued' | 'background';
+  /** As a person reads it. */
+  readonly words: string;
+}
+
+export interface Lease {
+  readonly runtime: string;
+  readonly sessions: readonly string[];
+  readonly kind: 'warm' | 'per-message';
+  /** Awake time since it was last used, ms; 0 while it is held. */
+  readonly idleMs: number;
+  /** Sorts those equally idle: the smaller one is ended first. */
+  readonly order: string;
+  readonly hold?: Hold;
+  /** Awake time since background tasks began to run in it, ms. */
+  readonly backgroundMs?: number;
+  /** Memory of its tree as last sampled, MB. */
+  readonly rssMb?: number;
+}
+
+export interface LeaseVerdict {
+  readonly evictable: boolean;
+  readonly reason: string;
+}
+
+/** Whether a process may be ended for another, and why (not). */
+export function verdictOf(lease: Lease, limits: PoolLimits): LeaseVerdict {
+  const { hold } = lease;
+  if (lease.kind === 'per-message')
+    return { evictable: false, reason: `runs one message${hold === undefined ? '' : `: ${hold.words}`}` };
+  if (hold === undefined) {
+    const left = Math.max(0, limits.idleTimeoutMs - lease.idleMs);
+    return {
+      evictable: true,
+      reason: `idle for ${seconds(lease.idleMs)}, ends in ${seconds(left)} or when its slot is needed`,
+    };
+  }
+  if (outlasted(lease, limits))
+    return { evictable: true, reason: `${hold.words} for longer than ${seconds(limits.backgroundMaxMs)}` };
+  return { evictable: false, reason: hold.words };
+}
+
+/** Background tasks hold a process only so long (P5). */
+export function outlasted(lease: Lease, limits: PoolLimits): boolean {
+  return lease.hold?.kind === 'background' && (lease.backgroundMs ?? 0) >= limits.backgroundMaxMs;
+}
+
+/** Those that may be ended, the least recently used first. */
+export function evictable(leases: readonly Lease[], limits: PoolLimits): Lease[] {
+  return leases
+    .filter((lease) => verdictOf(lease, limits).evictable)
+    .sort((a, b) => b.idleMs - a.idleMs || (a.order < b.order ? -1 : a.order > b.order ? 1 : 0));
+}
+
+/** Those that were idle for too long (R17), and those whose background tasks never end. */
+export function overdue(leases: readonly Lease[], limits: PoolLimits): Lease[] {
+  return leases.filter(
+    (lease) =>
+      outlasted(lease, limits) ||
+      (lease.kind === 'warm' && lease.hold === undefined && lease.idleMs >= limits.idleTimeoutMs),
+  );
+}
+
+/** Why a process that is idle now is replaced by a fresh one, in words; undefined when it is not. */
+export function worn(
+  size: { readonly rssMb: number | undefined; readonly turns: number },
+  limits: PoolLimits,
+): string | undefined {
+  const { rssMb, turns } = size;
+  if (rssMb !== undefined && rssMb > limits.recycleMb)
+    return `it has grown to ${String(rssMb)} MB (pool.recycleMb is ${String(limits.recycleMb)})`;
+  if (turns >= limits.recycleTurns) return `it has had ${String(turns)} turns (pool.recycleTurns)`;
+  return undefined;
+}
+
+export function seconds(ms: number): string {
+  return `${String(Math.round(ms / 1000))} s`;
+}

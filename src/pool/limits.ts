@@ -1,0 +1,42 @@
+/** The numbers of the pool, from configuration (`pool.*`). Types and defaults only. */
+
+export interface PoolLimits {
+  /** Most warm processes at once, those that are being ended included. */
+  readonly maxWarm: number;
+  readonly idleTimeoutMs: number;
+  /** Resident memory of all process trees together, MB; undefined for no budget. */
+  readonly memoryBudgetMb?: number | undefined;
+  /** What a message gets when nothing is free and nothing is idle: a process of its own, or a place in a line. */
+  readonly whenFull: 'per-message' | 'wait';
+  /** Most sessions in the line; beyond it a message is refused. */
+  readonly maxWaiting: number;
+  /** How long one waits in the line before its message runs per message after all. */
+  readonly maxWaitMs: number;
+  /** False: everything runs per message. */
+  readonly persistent: boolean;
+  /** Parts of names of models that do not work warm. */
+  readonly blockedModels: readonly string[];
+  /** A process past this is replaced between turns, MB. */
+  readonly recycleMb: number;
+  /** A process that has had so many turns is replaced between turns. */
+  readonly recycleTurns: number;
+  /** A process past this is ended within its turn, MB; undefined for never. */
+  readonly killMb?: number | undefined;
+  readonly warmOnCreate: boolean;
+  /** How long background tasks hold an idle process. */
+  readonly backgroundMaxMs: number;
+}
+
+export const DEFAULT_POOL_LIMITS: PoolLimits = {
+  maxWarm: 5,
+  idleTimeoutMs: 300_000,
+  whenFull: 'per-message',
+  maxWaiting: 100,
+  maxWaitMs: 10 * 60_000,
+  persistent: true,
+  blockedModels: [],
+  recycleMb: 600,
+  recycleTurns: 500,
+  warmOnCreate: true,
+  backgroundMaxMs: 6 * 60 * 60_000,
+};
