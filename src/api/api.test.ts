@@ -1,12 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { admin, known } from '../../test/support/askers.ts';
 import { MemoryHost } from '../../test/support/memory-host.ts';
-import { createApi, type Api, type ApiOptions, type RequestEntry } from './index.ts';
+import { createApi, type Api, type RequestEntry } from './index.ts';
 
 const BASE = 'http://127.0.0.1:7433';
-const tokens: ApiOptions['tokens'] = {
-  verify: (presented) =>
-    presented === 'right' ? { name: 'home' } : presented === 'other' ? { name: 'other' } : undefined,
-};
+const tokens = known({ right: admin(), other: admin('other') });
 
 let host: MemoryHost;
 let api: Api;

@@ -3,7 +3,7 @@
  */
 import { Hono } from 'hono';
 import type { Host } from '../host/index.ts';
-import { newId, PilotlightError, messageOf } from '../protocol/index.ts';
+import { newId, PilotlightError, messageOf, type TokenScope } from '../protocol/index.ts';
 import { Commands } from './command.ts';
 import { daemonRoutes } from './daemon.ts';
 import { checkDoor, NO_HOST, type Arrival } from './door.ts';
@@ -13,7 +13,9 @@ import { openApiDocument } from './openapi.ts';
 import { problemOf, problemResponse } from './problem.ts';
 import { json, type Call, type Route } from './route.ts';
 import { sessionRoutes } from './sessions.ts';
+import { checkScope, scopeOf } from './scopes.ts';
 import { askerOf, type Asker, type TokenCheck } from './token.ts';
+import { tokenRoutes, type TokenDesk } from './tokens.ts';
 import { turnRoutes } from './turns.ts';
 
 export interface ApiLimits {
@@ -52,6 +54,8 @@ export interface ApiOptions {
   readonly limits?: Partial<ApiLimits>;
   /** Behind POST /v1/daemon/stop; answered when it resolves. */
   readonly stop?: (wish: { readonly now: boolean }) => Promise<void>;
+  /** Behind /v1/tokens. */
+  readonly tokenDesk?: TokenDesk;
   /** Behind POST /v1/daemon/gc. */
   readonly gc?: () => unknown;
 }
@@ -76,8 +80,6 @@ export function createApi(options: ApiOptions): Api {
     const { request, arrival, url } = visit;
     try {
       checkDoor(arrival.door, doorHeaders(request, url));
-      if (url.pathname !== '/v1/health')
-        visit.asker = askerOf(options.tokens, arrival.door, request.headers.get('authorization'));
       return await router.fetch(request, { visit });
     } catch (error) {
       return failed(visit, error);
@@ -116,7 +118,7 @@ function newVisit(request: Request, arrival: Arrival): Visit {
     request,
     url: new URL(request.url),
     arrival,
-    asker: { name: 'nobody' },
+    asker: { id: 'nobody', name: 'nobody', scopes: [] },
     thrown: undefined,
   };
 }
@@ -145,8 +147,14 @@ function createRouter(options: ApiOptions): Hono<Env> {
   for (const route of routes)
     app.on(route.method.toUpperCase(), honoPath(route.path), (c) => {
       const { visit } = c.env;
+      if (route.open !== true) admit(options, visit, scopeOf(route));
       return run(options, route, callOf(visit, c.req.param()));
     });
+  // From here on: what is not there is told only to those who may look.
+  app.use((c, next) => {
+    admit(options, c.env.visit, 'read');
+    return next();
+  });
   let document: unknown;
   app.get('/openapi.json', () => json((document ??= openApiDocument(routes, options.version))));
   for (const [path, same] of Map.groupBy(routes, (route) => route.path))
@@ -163,11 +171,18 @@ function createRouter(options: ApiOptions): Hono<Env> {
   return app;
 }
 
+/** Who asks is known by the route that answers, never by what the path looks like. */
+function admit({ tokens }: ApiOptions, visit: Visit, scope: TokenScope): void {
+  visit.asker = askerOf(tokens, visit.arrival.door, visit.request.headers.get('authorization'));
+  checkScope(visit.asker, scope);
+}
+
 function routesOf(options: ApiOptions): readonly Route[] {
   const limits = { ...LIMITS, ...options.limits };
   const commands = new Commands({ mostBodyBytes: limits.bodyBytes });
   return [
     ...daemonRoutes({ ...options, stop: options.stop, gc: options.gc, mostBodyBytes: limits.bodyBytes }),
+    ...tokenRoutes(options.tokenDesk, limits.bodyBytes),
     ...sessionRoutes(commands),
     ...turnRoutes(commands),
     ...eventRoutes({

@@ -30,7 +30,7 @@ export class Commands {
     const { request, asker } = call;
     const body = await readBody(request, command.body, this.#mostBodyBytes);
     const idempotency = idempotencyOf(request.headers.get('idempotency-key'), {
-      asker: asker.name,
+      asker: asker.id,
       method: request.method,
       route: command.route,
       session: command.session,

@@ -19,6 +19,7 @@ function health({ version }: DaemonPorts): Route {
     method: 'get',
     path: '/v1/health',
     needs: 'nothing',
+    open: true,
     doc: { summary: 'Answers without a token', answer: { status: 200, schema: 'Health' }, errors: [] },
     handle: () => json({ status: 'ok', version }),
   };

@@ -39,7 +39,7 @@ export function eventRoutes(ports: EventPorts): readonly Route[] {
       numbering: numberingOf(session),
       epoch,
       pingMs: ports.pingMs,
-      signals: [call.request.signal, call.closing],
+      signals: [call.request.signal, call.closing, call.asker.ended],
       cut: call.cut,
       onError: (error) => {
         ports.report(call, error);

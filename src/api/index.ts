@@ -2,4 +2,5 @@
 export { createApi, type Api, type ApiLimits, type ApiOptions, type RequestEntry } from './api.ts';
 export type { Arrival, Door } from './door.ts';
 export type { Listening, ListenOptions } from './listen.ts';
-export type { TokenCheck } from './token.ts';
+export type { Asker, TokenCheck } from './token.ts';
+export type { TokenDesk } from './tokens.ts';

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { admin, anybody, known } from '../../test/support/askers.ts';
 import { MemoryHost } from '../../test/support/memory-host.ts';
 import { createApi, type Api, type Listening } from './index.ts';
 
@@ -18,7 +19,7 @@ beforeEach(() => {
   host = new MemoryHost();
   api = createApi({
     host: () => host,
-    tokens: { verify: (presented) => (presented === 'right' ? { name: 'home' } : undefined) },
+    tokens: known({ right: admin() }),
     version: '1',
   });
   listening = [];
@@ -247,7 +248,7 @@ describe('streams', () => {
     const log: unknown[] = [];
     api = createApi({
       host: () => host,
-      tokens: { verify: () => ({ name: 'home' }) },
+      tokens: anybody,
       version: '1',
       log: (entry) => log.push(entry),
     });
@@ -277,7 +278,7 @@ describe('streams', () => {
   test('a client that reads nothing is given what fits into its socket, then cut', async () => {
     api = createApi({
       host: () => host,
-      tokens: { verify: () => ({ name: 'home' }) },
+      tokens: anybody,
       version: '1',
       limits: { pingMs: 50 },
     });

@@ -3,6 +3,7 @@ import { OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
 import { ERROR_TABLE, type ErrorCode } from '../protocol/index.ts';
 import type { Route, RouteDoc } from './route.ts';
 import { namedSchemas, ref } from './schemas.ts';
+import { scopeOf } from './scopes.ts';
 
 const ABOUT = `Coding agents that stay alive between messages, and turns that are never lost.
 
@@ -17,6 +18,7 @@ const EVERYWHERE: readonly ErrorCode[] = [
   'unauthorized',
   'forbidden_host',
   'forbidden_origin',
+  'scope',
   'starting',
   'internal',
 ];
@@ -41,7 +43,8 @@ function pathOf({ method, path, doc, ...route }: Route): RouteConfig {
     method,
     path,
     summary: doc.summary,
-    ...(path === '/v1/health' ? { security: [] } : {}),
+    ...(route.open === true ? {} : { description: `Scope: ${scopeOf({ method, path })}.` }),
+    ...(route.open === true ? { security: [] } : {}),
     parameters: [...pathParameters(path), ...queryParameters(doc), ...headerParameters(doc)],
     ...(doc.body === undefined
       ? {}

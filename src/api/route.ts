@@ -45,6 +45,8 @@ interface RouteBase {
   /** As in OpenAPI: `/v1/sessions/{id}`. */
   readonly path: string;
   readonly doc: RouteDoc;
+  /** Answers without a token. */
+  readonly open?: true;
 }
 
 export type Route =

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
+import { anybody } from '../../test/support/askers.ts';
 import { MemoryHost } from '../../test/support/memory-host.ts';
 import { createApi, type Api, type ApiLimits } from './index.ts';
 
@@ -23,7 +24,7 @@ afterEach(async () => {
 });
 
 function build(limits: Partial<ApiLimits> = {}): void {
-  api = createApi({ host: () => host, tokens: { verify: () => ({ name: 'home' }) }, version: '1', limits });
+  api = createApi({ host: () => host, tokens: anybody, version: '1', limits });
 }
 
 /** What one client reads of one stream. */

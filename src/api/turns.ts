@@ -4,6 +4,7 @@ import { SendTurn } from './bodies.ts';
 import type { Commands } from './command.ts';
 import { afterIdOf, limitOf } from './query.ts';
 import { json, param, type Route } from './route.ts';
+import { checkScope } from './scopes.ts';
 import { PAGE_QUERY } from './sessions.ts';
 
 const TURNS = '/v1/sessions/{id}/turns';
@@ -32,7 +33,11 @@ function send(commands: Commands): Route {
         session,
         body: SendTurn,
         status: 202,
-        act: (host, body, caller) => host.send(session, body, caller),
+        act: (host, body, caller) => {
+          // Whose account an agent works on is a setting of the session.
+          if (body.credentials !== undefined) checkScope(call.asker, 'admin');
+          return host.send(session, body, caller);
+        },
       });
     },
   };

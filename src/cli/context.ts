@@ -1,5 +1,5 @@
 /** What every command has: its output, the home, a client of the daemon that is meant. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { connect, connectHome, type PilotlightClient } from '../client/index.ts';
 import { homeOf, processEnvironment } from '../daemon/index.ts';
 import { messageOf, PilotlightError, VERSION } from '../protocol/index.ts';
@@ -70,6 +70,9 @@ function sayVersion(version: string, output: Output): void {
     );
 }
 
+/** As ssh does with keys; what is no file (a pipe) is nobody else's. */
+class OpenToken extends Error {}
+
 function tokenOf(options: GlobalOptions): string {
   const { tokenFile } = options;
   if (tokenFile === undefined)
@@ -77,8 +80,14 @@ function tokenOf(options: GlobalOptions): string {
       fix: 'Name the file that holds the token.',
     });
   try {
+    const about = statSync(tokenFile);
+    if (about.isFile() && (about.mode & 0o077) !== 0) throw new OpenToken(`others may read it`);
     return readFileSync(tokenFile, 'utf8').trim();
   } catch (cause) {
+    if (cause instanceof OpenToken)
+      throw new PilotlightError('bad_request', `The token file ${tokenFile} is refused: ${cause.message}`, {
+        fix: `Run: chmod 600 ${tokenFile}`,
+      });
     throw new PilotlightError(
       'bad_request',
       `The token file ${tokenFile} cannot be read: ${messageOf(cause)}`,

@@ -96,6 +96,10 @@ function daemonCommands(add: Add): void {
     'go on as it grows',
   );
   add('gc', 'retention now', () => import('./commands/gc.ts'));
+  add('token <action> [id]', 'new, ls, revoke ID: scoped tokens', () => import('./commands/token.ts'))
+    .option('--scope <scope...>', 'read, send, approve or admin; several may be given')
+    .option('--expires <duration>', 'like 90m, 12h, 30d (default: never)')
+    .option('--name <name>', 'stands in events and the audit log (default: its id)');
 }
 
 function sessionOptions(command: Command): Command {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { admin, anybody, known } from '../../test/support/askers.ts';
 import { MemoryHost } from '../../test/support/memory-host.ts';
 import { createApi, type ApiOptions, type Listening } from '../api/index.ts';
 import type { SessionEvent } from '../protocol/index.ts';
@@ -38,7 +39,7 @@ afterEach(async () => {
 async function serve(options: Partial<ApiOptions> = {}): Promise<void> {
   const api = createApi({
     host: () => host,
-    tokens: { verify: (token) => (token === 'right' ? { name: 'home' } : undefined) },
+    tokens: known({ right: admin() }),
     version: '7',
     ...options,
   });
@@ -113,7 +114,7 @@ class Cable implements AsyncDisposable {
 /** A cable is another port: the door must know it. */
 async function cable(): Promise<{ cable: Cable; at: string }> {
   await listening!.close();
-  const api = createApi({ host: () => host, tokens: { verify: () => ({ name: 'home' }) }, version: '7' });
+  const api = createApi({ host: () => host, tokens: anybody, version: '7' });
   const folder = mkdtempSync(join(tmpdir(), 'pl-client-'));
   cleanup.defer(() => {
     rmSync(folder, { recursive: true });
@@ -570,7 +571,7 @@ describe('a home', () => {
     cleanup.defer(() => {
       rmSync(home, { recursive: true });
     });
-    writeFileSync(join(home, 'token'), 'right\n');
+    writeFileSync(join(home, 'token'), 'right\n', { mode: 0o600 });
     writeFileSync(join(home, 'daemon.json'), JSON.stringify({ url, pid: 1 }));
     const daemon = cleanup.use(await connectHome({ home }));
     expect((await daemon.health()).version).toBe('7');

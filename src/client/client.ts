@@ -9,6 +9,7 @@ import {
 } from '../protocol/index.ts';
 import { ClientSession, type CommandOptions, type PageOptions } from './session.ts';
 import { EventStream, type StreamOptions } from './stream.ts';
+import { ClientTokens } from './tokens.ts';
 import { Agents, Health, Nothing, pageOf, Session, Status, type Page } from './views.ts';
 import { Wire, type Endpoint, type Fetch } from './wire.ts';
 
@@ -47,6 +48,8 @@ export function addressOf(text: string): string {
 /** Every call rejects with PilotlightError. Disposing it ends its streams and whatever is under way; the daemon goes on. */
 export class PilotlightClient implements AsyncDisposable {
   readonly sessions: ClientSessions;
+  /** Scoped tokens; for admins. */
+  readonly tokens: ClientTokens;
   readonly #wire: Wire;
   readonly #silenceMs: number;
 
@@ -58,6 +61,7 @@ export class PilotlightClient implements AsyncDisposable {
     } = bounds;
     this.#silenceMs = bounds.silenceMs ?? 45_000;
     this.#wire = new Wire({ locate, fetch, timeoutMs, retryMs });
+    this.tokens = new ClientTokens(this.#wire);
     this.sessions = new ClientSessions(this.#wire, (id) => this.session(id));
   }
 

@@ -1,11 +1,13 @@
 /** The shapes that a client expects, open to fields of a newer daemon: they are passed on, not dropped. */
 import { z } from 'zod';
-import { AgentView, SessionView, StatusView, TurnView } from '../protocol/index.ts';
+import { AgentView, NewToken, SessionView, StatusView, TokenView, TurnView } from '../protocol/index.ts';
 
 export const Session: z.ZodType<SessionView> = SessionView.loose();
 export const Turn: z.ZodType<TurnView> = TurnView.loose();
 export const Status: z.ZodType<StatusView> = StatusView.loose();
 export const Agents: z.ZodType<{ items: AgentView[] }> = z.object({ items: z.array(AgentView.loose()) });
+export const Token: z.ZodType<TokenView> = TokenView.loose();
+export const MadeToken: z.ZodType<NewToken> = NewToken.loose();
 export const Health = z.looseObject({ status: z.literal('ok'), version: z.string() });
 export type Health = z.infer<typeof Health>;
 export const Nothing = z.unknown();

@@ -16,7 +16,7 @@ import { KeeperLink } from './keeper-link.ts';
 import { openLog, openTrace, type Log } from './log.ts';
 import { listenFault } from './port-holder.ts';
 import { homeToken } from './token.ts';
-import { tokenCheck } from './token-check.ts';
+import { openTokens, type Tokens } from './tokens.ts';
 
 export interface DaemonOptions {
   readonly home: Home;
@@ -46,7 +46,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const report = (error: unknown): void => {
     log.error({ err: error instanceof Error ? error : new Error(messageOf(error)) }, 'unexpected');
   };
-  const token = homeToken(home.token);
+  const tokens = openTokens(homeToken(home.token), home.tokens);
   const journal = await openJournal({
     path: home.journal,
     keepDays: config.journal.keepDays,
@@ -58,7 +58,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   try {
     const keeper = await KeeperLink.connect({ ...options, journal, log });
     undo.push(() => keeper.abandon());
-    const running: Running = { options, journal, keeper, log, report, token };
+    const running: Running = { options, journal, keeper, log, report, tokens };
     const host = hostOf(running);
     await host.recover();
     undo.push(() => {
@@ -77,7 +77,7 @@ interface Running {
   readonly keeper: KeeperLink;
   readonly log: Log;
   readonly report: (error: unknown) => void;
-  readonly token: string;
+  readonly tokens: Tokens;
 }
 
 function hostOf(running: Running): SessionHost {
@@ -123,7 +123,7 @@ function hostOf(running: Running): SessionHost {
 }
 
 async function serve(running: Running, host: SessionHost): Promise<Daemon> {
-  const { options, journal, keeper, log, report, token } = running;
+  const { options, journal, keeper, log, report, tokens } = running;
   const { home } = options;
   const left = Promise.withResolvers<void>();
   let leaving: Promise<void> | undefined;
@@ -134,6 +134,7 @@ async function serve(running: Running, host: SessionHost): Promise<Daemon> {
     leaving ??= (async () => {
       await before().catch(report);
       await Promise.all(listening.map((one) => one.close())).catch(report);
+      tokens[Symbol.dispose]();
       // Before the lock goes: behind it the file may be the next daemon's.
       rmSync(home.daemonFile, { force: true });
       await journal.close().catch(report);
@@ -150,7 +151,8 @@ async function serve(running: Running, host: SessionHost): Promise<Daemon> {
 
   const api = createApi({
     host: () => host,
-    tokens: tokenCheck(token),
+    tokens,
+    tokenDesk: tokens,
     version: VERSION,
     log: (entry) => {
       log.info(entry);

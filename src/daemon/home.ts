@@ -10,6 +10,8 @@ export interface Home {
   readonly path: string;
   readonly journal: string;
   readonly token: string;
+  /** The scoped ones. */
+  readonly tokens: string;
   readonly daemonFile: string;
   readonly socket: string;
   readonly secrets: string;
@@ -41,6 +43,7 @@ export function openHome(path: string): Home {
     path,
     journal: join(path, 'journal.db'),
     token: join(path, 'token'),
+    tokens: join(path, 'tokens.json'),
     daemonFile: join(path, 'daemon.json'),
     socket: join(path, 'daemon.sock'),
     secrets: join(path, 'secrets'),

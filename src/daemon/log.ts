@@ -8,7 +8,7 @@ import pino, { type Logger } from 'pino';
 
 const ROTATE_AT = 10 * 1024 * 1024;
 const MAX_TRACE = 2000;
-const SECRETS = /\b(?:sk-[\w-]{8,}|gh[pousr]_\w{8,}|Bearer\s+[\w.~+/=-]{8,})/g;
+const SECRETS = /\b(?:sk-[\w-]{8,}|plt_[\w-]{20,}|gh[pousr]_\w{8,}|Bearer\s+[\w.~+/=-]{8,})/g;
 
 export type Log = Logger;
 

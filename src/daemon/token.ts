@@ -1,7 +1,8 @@
 /** The home's token: made once, 0600, compared by the API. */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, rmSync, writeFileSync } from 'node:fs';
 import { PilotlightError } from '../protocol/index.ts';
+import { readPrivate } from './token-file.ts';
 
 /** Reads the token of a home or makes it (256 bits, base64url). Refuses one that others may read, with the fix. */
 export function homeToken(file: string): string {
@@ -25,17 +26,7 @@ export function homeToken(file: string): string {
 }
 
 function read(file: string): string | undefined {
-  let text: string;
-  try {
-    if ((statSync(file).mode & 0o077) !== 0)
-      throw new PilotlightError('bad_request', `The token file ${file} can be read by others`, {
-        fix: `Run: chmod 600 ${file}`,
-      });
-    text = readFileSync(file, 'utf8').trim();
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
+  const text = readPrivate(file)?.trim();
   if (text === '')
     throw new PilotlightError('bad_request', `The token file ${file} is empty`, {
       fix: 'Delete it; a new one is made.',

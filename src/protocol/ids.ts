@@ -3,7 +3,7 @@
  * Browser-safe. Knows nothing of what it names.
  */
 
-export type IdPrefix = 'ses' | 'trn' | 'prm' | 'rt' | 'home' | 'cmd';
+export type IdPrefix = 'ses' | 'trn' | 'prm' | 'rt' | 'home' | 'cmd' | 'tok';
 
 /** A new id, e.g. `ses_0192f0c1…` (prefix, underscore, 32 hex digits). */
 export function newId(prefix: IdPrefix): string {

@@ -3,5 +3,6 @@ export * from './errors.ts';
 export * from './events.ts';
 export * from './ids.ts';
 export * from './requests.ts';
+export * from './tokens.ts';
 export * from './version.ts';
 export * from './views.ts';

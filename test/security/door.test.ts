@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createApi, type Api, type Listening } from '../../src/api/index.ts';
+import { admin, anybody, known } from '../support/askers.ts';
 import { MemoryHost } from '../support/memory-host.ts';
 import { openRaw, readRaw, requestText, sendRaw, type RawAnswer } from '../support/raw.ts';
 
@@ -20,7 +21,7 @@ beforeEach(async () => {
   host = new MemoryHost();
   api = createApi({
     host: () => host,
-    tokens: { verify: (presented) => (presented === 'right' ? { name: 'home' } : undefined) },
+    tokens: known({ right: admin() }),
     version: '1',
   });
   listening = [];
@@ -402,7 +403,7 @@ describe('slowness and size', () => {
   test('SSE backlog: a subscriber that never reads costs what fits into its socket, then it is cut', async () => {
     api = createApi({
       host: () => host,
-      tokens: { verify: () => ({ name: 'home' }) },
+      tokens: anybody,
       version: '1',
       limits: { pingMs: 50 },
     });
