@@ -97,6 +97,8 @@ function configOf(options: HostOptions, home: Home | undefined): Config {
     ladder: { ...read.ladder, ...over.ladder },
     keeper: { ...read.keeper, ...over.keeper },
     pool: { ...read.pool, ...over.pool },
+    limits: { ...read.limits, ...over.limits },
+    audit: { ...read.audit, ...over.audit },
     journal: { ...read.journal, ...over.journal },
     agents: { ...read.agents, ...over.agents },
   });

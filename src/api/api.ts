@@ -4,10 +4,12 @@
 import { Hono } from 'hono';
 import type { Host } from '../host/index.ts';
 import { newId, PilotlightError, messageOf, type TokenScope } from '../protocol/index.ts';
+import { auditEntry, type AuditEntry, type AuditFacts } from './audit.ts';
 import { Commands } from './command.ts';
 import { daemonRoutes } from './daemon.ts';
 import { checkDoor, NO_HOST, type Arrival } from './door.ts';
 import { eventRoutes } from './events.ts';
+import { DEFAULT_LIMITS, Places, type ApiLimits } from './limits.ts';
 import { listen, type Listening, type ListenOptions } from './listen.ts';
 import { openApiDocument } from './openapi.ts';
 import { problemOf, problemResponse } from './problem.ts';
@@ -17,17 +19,6 @@ import { checkScope, scopeOf } from './scopes.ts';
 import { askerOf, type Asker, type TokenCheck } from './token.ts';
 import { tokenRoutes, type TokenDesk } from './tokens.ts';
 import { turnRoutes } from './turns.ts';
-
-export interface ApiLimits {
-  /** Bodies over this are 413. Default 10 MiB. */
-  readonly bodyBytes: number;
-  /** The comment that shows life on an idle stream. Default 15 s. */
-  readonly pingMs: number;
-  /** Event streams at a time. Default 1000. */
-  readonly streams: number;
-}
-
-const LIMITS: ApiLimits = { bodyBytes: 10 * 1024 * 1024, pingMs: 15_000, streams: 1000 };
 
 /** A line for every request that may change something, and for every answer from 500 on. No bodies, no tokens. */
 export interface RequestEntry {
@@ -49,6 +40,7 @@ export interface ApiOptions {
   readonly tokens: TokenCheck;
   readonly version: string;
   readonly log?: (entry: RequestEntry) => void;
+  readonly audit?: (entry: AuditEntry) => void;
   /** Whether new work is refused (503 `draining`); reads and interrupts go on. */
   readonly draining?: () => boolean;
   readonly limits?: Partial<ApiLimits>;
@@ -67,13 +59,16 @@ export interface Api {
 }
 
 export function createApi(options: ApiOptions): Api {
-  const router = createRouter(options);
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const router = createRouter(options, limits);
   const fetch = async (request: Request, arrival?: Arrival): Promise<Response> => {
     const visit = newVisit(request, arrival ?? arrivalOf(request));
     const response = await answer(visit);
     response.headers.set('x-request-id', visit.id);
     for (const [name, value] of HARDENING) if (!response.headers.has(name)) response.headers.set(name, value);
+    visit.leave?.();
     if (options.log !== undefined) note(options.log, visit, response);
+    if (options.audit !== undefined) audit(options.audit, visit, response);
     return response;
   };
   const answer = async (visit: Visit): Promise<Response> => {
@@ -108,6 +103,11 @@ interface Visit {
   readonly url: URL;
   readonly arrival: Arrival;
   asker: Asker;
+  /** The route that answers, once it is found. */
+  route: Route | undefined;
+  readonly facts: AuditFacts;
+  /** Gives its place back. */
+  leave: (() => void) | undefined;
   thrown: unknown;
 }
 
@@ -119,6 +119,9 @@ function newVisit(request: Request, arrival: Arrival): Visit {
     url: new URL(request.url),
     arrival,
     asker: { id: 'nobody', name: 'nobody', scopes: [] },
+    route: undefined,
+    facts: {},
+    leave: undefined,
     thrown: undefined,
   };
 }
@@ -141,14 +144,26 @@ interface Env {
   Bindings: { readonly visit: Visit };
 }
 
-function createRouter(options: ApiOptions): Hono<Env> {
-  const routes = routesOf(options);
+function createRouter(options: ApiOptions, limits: ApiLimits): Hono<Env> {
+  const routes = routesOf(options, limits);
+  const places = new Places({
+    most: limits.requests,
+    mostEach: limits.requestsPerToken,
+    what: 'requests are being answered',
+    fix: 'Ask again in a moment.',
+  });
   const app = new Hono<Env>();
   for (const route of routes)
     app.on(route.method.toUpperCase(), honoPath(route.path), (c) => {
       const { visit } = c.env;
-      if (route.open !== true) admit(options, visit, scopeOf(route));
-      return run(options, route, callOf(visit, c.req.param()));
+      visit.route = route;
+      const params: Record<string, string> = c.req.param();
+      visit.facts.session = params['id'];
+      if (route.open !== true) {
+        admit(options, visit, scopeOf(route));
+        visit.leave = places.take(visit.asker.id);
+      }
+      return run(options, route, callOf(visit, params));
     });
   // From here on: what is not there is told only to those who may look.
   app.use((c, next) => {
@@ -177,8 +192,7 @@ function admit({ tokens }: ApiOptions, visit: Visit, scope: TokenScope): void {
   checkScope(visit.asker, scope);
 }
 
-function routesOf(options: ApiOptions): readonly Route[] {
-  const limits = { ...LIMITS, ...options.limits };
+function routesOf(options: ApiOptions, limits: ApiLimits): readonly Route[] {
   const commands = new Commands({ mostBodyBytes: limits.bodyBytes });
   return [
     ...daemonRoutes({ ...options, stop: options.stop, gc: options.gc, mostBodyBytes: limits.bodyBytes }),
@@ -188,6 +202,7 @@ function routesOf(options: ApiOptions): readonly Route[] {
     ...eventRoutes({
       pingMs: limits.pingMs,
       mostStreams: limits.streams,
+      mostStreamsEach: limits.streamsPerToken,
       report: ({ id, request }, error) => {
         const path = new URL(request.url).pathname;
         options.log?.({
@@ -220,8 +235,17 @@ function run(options: ApiOptions, route: Route, call: Call): Response | Promise<
 }
 
 function callOf(visit: Visit, params: Readonly<Record<string, string>>): Call {
-  const { id, request, url, asker, arrival } = visit;
-  return { id, request, params, asker, query: url.searchParams, closing: arrival.closing, cut: arrival.cut };
+  const { id, request, url, asker, facts, arrival } = visit;
+  return {
+    id,
+    request,
+    params,
+    asker,
+    facts,
+    query: url.searchParams,
+    closing: arrival.closing,
+    cut: arrival.cut,
+  };
 }
 
 function failed(visit: Visit, error: unknown): Response {
@@ -251,4 +275,19 @@ function note(log: NonNullable<ApiOptions['log']>, visit: Visit, response: Respo
     ...(problem === undefined ? {} : { code: problem.code }),
     ...(problem?.code === 'internal' ? { error: messageOf(thrown) } : {}),
   });
+}
+
+function audit(write: NonNullable<ApiOptions['audit']>, visit: Visit, response: Response): void {
+  const { request, arrival, route, facts, ...rest } = visit;
+  const inSession = route?.path.startsWith('/v1/sessions') === true;
+  const entry = auditEntry({
+    ...rest,
+    door: arrival.door.kind,
+    method: request.method,
+    route,
+    // The `{id}` of other routes names something else.
+    facts: inSession ? facts : { token: facts.token },
+    response,
+  });
+  if (entry !== undefined) write(entry);
 }

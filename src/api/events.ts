@@ -1,6 +1,6 @@
 /** The event routes: one page as JSON, or replay and then live as SSE, by `Accept`. */
 import type { Host } from '../host/index.ts';
-import { PilotlightError } from '../protocol/index.ts';
+import { Places } from './limits.ts';
 import { pageText, type Numbering } from './frames.ts';
 import { cursorOf, limitOf } from './query.ts';
 import { param, type Call, type QueryDoc, type Route, type RouteDoc } from './route.ts';
@@ -9,6 +9,7 @@ import { eventStream } from './stream.ts';
 export interface EventPorts {
   readonly pingMs: number;
   readonly mostStreams: number;
+  readonly mostStreamsEach: number;
   /** A stream could not go on; the client comes back by itself. */
   readonly report: (call: Call, error: unknown) => void;
 }
@@ -19,7 +20,12 @@ const QUERY: readonly QueryDoc[] = [
 ];
 
 export function eventRoutes(ports: EventPorts): readonly Route[] {
-  const streams = { open: 0 };
+  const places = new Places({
+    most: ports.mostStreams,
+    mostEach: ports.mostStreamsEach,
+    what: 'event streams are open',
+    fix: 'Close some; one stream of /v1/events carries every session.',
+  });
   const answer = (call: Call, host: Host, session: string | undefined): Response => {
     if (session !== undefined) host.get(session);
     return wantsStream(call.request) ? stream(call, host, session) : page(call, host, session);
@@ -29,11 +35,7 @@ export function eventRoutes(ports: EventPorts): readonly Route[] {
     const after = cursorOf(call.query, call.request.headers.get('last-event-id'));
     const { epoch } = host;
     if (call.request.method === 'HEAD') return new Response(null, { headers: streamHeaders(epoch) });
-    if (streams.open >= ports.mostStreams)
-      throw new PilotlightError('limit', `${String(streams.open)} event streams are open`, {
-        fix: 'Close some; one stream of /v1/events carries every session.',
-      });
-    streams.open += 1;
+    const leave = places.take(call.asker.id);
     const body = eventStream({
       follow: (signal) => host.follow(session, after, signal),
       numbering: numberingOf(session),
@@ -44,9 +46,7 @@ export function eventRoutes(ports: EventPorts): readonly Route[] {
       onError: (error) => {
         ports.report(call, error);
       },
-      onEnd: () => {
-        streams.open -= 1;
-      },
+      onEnd: leave,
     });
     return new Response(body, { headers: streamHeaders(epoch) });
   }

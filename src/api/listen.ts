@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { after, every } from '../async/after.ts';
 import { PilotlightError } from '../protocol/index.ts';
+import { limitConnections } from './crowd.ts';
 import { NO_HOST, type Arrival, type Door } from './door.ts';
 import { problemResponse } from './problem.ts';
 import { unreadable } from './unreadable.ts';
@@ -27,6 +28,8 @@ export interface ConnectionBounds {
   /** Without a byte either way, in the middle of an answer too. Streams send a sign of life in time. Default 2 min. */
   readonly idleMs: number;
   readonly headerBytes: number;
+  /** Connections at a time; one more is told so (429) and closed. Default 512. */
+  readonly connections: number;
 }
 
 type ListenAt =
@@ -51,6 +54,7 @@ const BOUNDS: ConnectionBounds = {
   requestMs: 60_000,
   idleMs: 120_000,
   headerBytes: 16 * 1024,
+  connections: 512,
 };
 const KEEP_ALIVE_MS = 30_000;
 /** How often Node looks for requests that are late: its own 30 s would let each of them live so much longer. */
@@ -87,7 +91,10 @@ function newServer(bounds: ConnectionBounds, fetch: ServerFetch): Server {
     },
   );
   const answering = new WeakMap<Duplex, ServerResponse>();
-  const server = createServer(serverOptions(bounds), (incoming, outgoing) => {
+  const server = createServer(serverOptions(bounds));
+  const refused = limitConnections(server, bounds.connections);
+  server.on('request', (incoming, outgoing) => {
+    if (refused(incoming, outgoing)) return;
     answering.set(incoming.socket, outgoing);
     outgoing.once('close', () => answering.delete(incoming.socket));
     // The adapter makes a URL of the Host and would answer a bare 400 where it cannot. The door reads the header as it was sent.

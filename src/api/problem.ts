@@ -35,7 +35,7 @@ export function problemResponse(thrown: unknown, options: ProblemOptions = {}): 
       'content-type': 'application/problem+json',
       'cache-control': 'no-store',
       ...(status === 401 ? { 'www-authenticate': 'Bearer realm="pilotlight"' } : {}),
-      ...(status === 503 ? { 'retry-after': RETRY_AFTER_S } : {}),
+      ...(status === 503 || status === 429 ? { 'retry-after': RETRY_AFTER_S } : {}),
       ...options.headers,
     },
   });

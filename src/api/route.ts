@@ -1,6 +1,7 @@
 /** What a route is and what its handler is given. Shapes only. */
 import type { Host } from '../host/index.ts';
 import type { ErrorCode } from '../protocol/index.ts';
+import type { AuditFacts } from './audit.ts';
 import type { Asker } from './token.ts';
 
 /** One request on its way through. */
@@ -10,6 +11,8 @@ export interface Call {
   readonly id: string;
   readonly query: URLSearchParams;
   readonly asker: Asker;
+  /** What the audit log is told beside the route: handlers add the id of what they make. */
+  readonly facts: AuditFacts;
   /** Values of the `{…}` of the route's path. */
   readonly params: Readonly<Record<string, string>>;
   /** Aborts when the listener closes: streams end then. */

@@ -41,7 +41,11 @@ function create(commands: Commands): Route {
         route,
         body: CreateSession,
         status: 201,
-        act: (host, body, caller) => host.create(body, caller),
+        act: async (host, body, caller) => {
+          const answered = await host.create(body, caller);
+          call.facts.session = answered.value.id;
+          return answered;
+        },
       }),
   };
 }

@@ -28,9 +28,11 @@ function create(desk: TokenDesk, mostBodyBytes: number): Route {
       answer: { status: 201, schema: 'NewToken' },
       errors: ['limit', 'journal_full'],
     },
-    handle: async ({ request }) => {
+    handle: async ({ request, facts }) => {
       const { value } = await readBody(request, CreateToken, mostBodyBytes);
-      return json(desk.create(value), 201);
+      const made = desk.create(value);
+      facts.token = made.id;
+      return json(made, 201);
     },
   };
 }
@@ -60,6 +62,7 @@ function revoke(desk: TokenDesk, mostBodyBytes: number): Route {
       errors: ['not_found', 'journal_full'],
     },
     handle: async (call) => {
+      call.facts.token = param(call, 'id');
       await readBody(call.request, NoBody, mostBodyBytes);
       return json(desk.revoke(param(call, 'id')));
     },

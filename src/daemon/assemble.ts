@@ -42,6 +42,7 @@ export function assembleHost(options: AssembleOptions): SessionHost {
     agents,
     secrets,
     limits: { ...config.runtime, endTimeoutMs: ladderMs(config.ladder) },
+    mostSessions: config.limits.sessions,
     pool: config.pool,
     runtimes: runtimeFactory(options, agents, secrets),
     endUnclaimed: () => {

@@ -15,6 +15,8 @@ const ms = (value: number): z.ZodDefault<z.ZodNumber> => z.number().int().positi
 /** A wait of a month is none. */
 const wait = (value: number): z.ZodDefault<z.ZodNumber> =>
   z.number().int().positive().max(2_147_483_647).default(value);
+const count = (value: number): z.ZodDefault<z.ZodNumber> =>
+  z.number().int().positive().max(1_000_000).default(value);
 const megabytes = z.number().int().positive().max(100_000_000);
 
 const Config = z.strictObject({
@@ -62,6 +64,19 @@ const Config = z.strictObject({
       backgroundMaxMs: wait(6 * 60 * 60_000),
     })
     .prefault({}),
+  /** At a time. */
+  limits: z
+    .strictObject({
+      connections: count(512),
+      requests: count(256),
+      requestsPerToken: count(128),
+      streams: count(512),
+      streamsPerToken: count(128),
+      sessions: count(10_000),
+      bodyMb: z.number().positive().max(512).default(10),
+    })
+    .prefault({}),
+  audit: z.strictObject({ maxMb: z.number().positive().default(40) }).prefault({}),
   journal: z
     .strictObject({ keepDays: z.number().positive().default(30), maxMb: z.number().positive().default(2048) })
     .prefault({}),

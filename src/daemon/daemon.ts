@@ -4,7 +4,7 @@
  */
 import { rmSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
-import { createApi, type Api, type Listening } from '../api/index.ts';
+import { createApi, type Api, type ApiLimits, type Listening } from '../api/index.ts';
 import type { SessionHost } from '../host/index.ts';
 import { openJournal, type OpenJournal } from '../journal/index.ts';
 import { processIdentity, socketPath, treeMemory } from '../process/index.ts';
@@ -16,6 +16,7 @@ import { KeeperLink } from './keeper-link.ts';
 import { openLog, openTrace, type Log } from './log.ts';
 import { listenFault } from './port-holder.ts';
 import { homeToken } from './token.ts';
+import { openAudit } from './audit.ts';
 import { openTokens, type Tokens } from './tokens.ts';
 
 export interface DaemonOptions {
@@ -124,7 +125,8 @@ function hostOf(running: Running): SessionHost {
 
 async function serve(running: Running, host: SessionHost): Promise<Daemon> {
   const { options, journal, keeper, log, report, tokens } = running;
-  const { home } = options;
+  const { home, config } = options;
+  const audit = openAudit({ directory: home.logs, maxMb: config.audit.maxMb, report });
   const left = Promise.withResolvers<void>();
   let leaving: Promise<void> | undefined;
   const listening: Listening[] = [];
@@ -135,6 +137,7 @@ async function serve(running: Running, host: SessionHost): Promise<Daemon> {
       await before().catch(report);
       await Promise.all(listening.map((one) => one.close())).catch(report);
       tokens[Symbol.dispose]();
+      audit[Symbol.dispose]();
       // Before the lock goes: behind it the file may be the next daemon's.
       rmSync(home.daemonFile, { force: true });
       await journal.close().catch(report);
@@ -154,8 +157,12 @@ async function serve(running: Running, host: SessionHost): Promise<Daemon> {
     tokens,
     tokenDesk: tokens,
     version: VERSION,
+    limits: limitsOf(config),
     log: (entry) => {
       log.info(entry);
+    },
+    audit: (entry) => {
+      audit.write(entry);
     },
     stop: async ({ now }) => {
       await host.drain(now ? 0 : STOP_GRACE_MS);
@@ -193,12 +200,13 @@ interface Doors {
 /** The port and the socket, or neither. */
 async function openDoors(api: Api, { home, config, env }: DaemonOptions): Promise<Doors> {
   const { host, port } = config.server;
-  const tcp = await api.listen({ host, port }).catch((error: unknown) => {
+  const bounds = { connections: config.limits.connections };
+  const tcp = await api.listen({ host, port, bounds }).catch((error: unknown) => {
     throw listenFault(error, { host, port });
   });
   try {
     const socket = freeSocket(home, env['XDG_RUNTIME_DIR']);
-    const unix = await api.listen({ socket });
+    const unix = await api.listen({ socket, bounds });
     const had = tcp.port ?? port;
     const url = `http://${host.includes(':') ? `[${host}]` : host}:${String(had)}`;
     return { url, socket, port: had, doors: [tcp, unix] };
@@ -206,6 +214,11 @@ async function openDoors(api: Api, { home, config, env }: DaemonOptions): Promis
     await tcp.close();
     throw error;
   }
+}
+
+function limitsOf({ limits }: Config): Partial<ApiLimits> {
+  const { bodyMb, connections: _ofListeners, sessions: _ofTheHost, ...rest } = limits;
+  return { ...rest, bodyBytes: Math.floor(bodyMb * 1024 * 1024) };
 }
 
 /** Where the socket goes, with what a daemon before left there out of the way: this one has the lock. */

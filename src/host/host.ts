@@ -18,10 +18,12 @@ import type { Draft, EventPage, Followed, SessionRecord, SessionSpec } from '../
 import { Session } from '../session/session.ts';
 import { newSessionState } from '../session/state.ts';
 import { sessionView } from '../session/views.ts';
+import { Admission } from './admission.ts';
 import type { Answered, Caller, Host, Page } from './face.ts';
 import { Acceptance } from './idempotent.ts';
 import { leasesOf, listSessions } from './list.ts';
 import type { HostedRuntime, HostPorts } from './ports.ts';
+import { noSession } from './missing.ts';
 import { Quiet } from './quiet.ts';
 import { recover } from './recover.ts';
 import { reviveSession } from './revive.ts';
@@ -32,6 +34,7 @@ const MAX_PAGE = 1000;
 export class SessionHost implements Host {
   readonly #ports: HostPorts;
   readonly #acceptance: Acceptance;
+  readonly #admission: Admission;
   readonly #sessions = new Map<string, Session>();
   readonly #runtimes = new Map<string, HostedRuntime>();
   readonly #quiet = new Quiet();
@@ -40,6 +43,7 @@ export class SessionHost implements Host {
   constructor(ports: HostPorts) {
     this.#ports = ports;
     this.#acceptance = new Acceptance(ports.journal);
+    this.#admission = new Admission(ports.journal, ports.mostSessions);
   }
 
   /** Takes up what the journal says was there. Resolves when every session can be commanded. */
@@ -68,6 +72,7 @@ export class SessionHost implements Host {
         status: 201,
         parse: (stored) => SessionView.parse(stored),
         decide: (draft) => {
+          this.#admission.enter(draft);
           session.apply(draft, [{ kind: 'create', warm: this.#ports.pool.warmOnCreate }]);
           draft.afterCommit(() => {
             kept = true;
@@ -332,10 +337,4 @@ export class SessionHost implements Host {
         fix: 'Send again when it has started.',
       });
   }
-}
-
-function noSession(id: string): PilotlightError {
-  return new PilotlightError('not_found', `There is no session ${id}`, {
-    fix: '`pilotlight ls --all` lists them.',
-  });
 }

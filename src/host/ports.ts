@@ -53,6 +53,8 @@ export interface HostPorts {
   };
   readonly secrets: SecretStore;
   readonly limits: WatchLimits;
+  /** Open ones; one more is refused with `limit`. */
+  readonly mostSessions: number;
   readonly pool: { readonly maxWarm: number; readonly warmOnCreate: boolean };
   /** Ends processes that the journal does not know. */
   readonly endUnclaimed: () => void;

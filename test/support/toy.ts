@@ -118,6 +118,7 @@ export async function toyHost(
     journal,
     agents: { find: async () => agent, list: async () => [agent] },
     secrets: createSecretStore(undefined),
+    mostSessions: 1000,
     limits: { ...DEFAULT_WATCH_LIMITS, ...options.limits },
     pool: { maxWarm: 5, warmOnCreate: true },
     endUnclaimed: () => undefined,
