@@ -41,7 +41,7 @@ export function assembleHost(options: AssembleOptions): SessionHost {
     journal,
     agents,
     secrets,
-    limits: { ...config.runtime, endTimeoutMs: ladderMs(config.ladder) },
+    limits: { ...config.runtime, endTimeoutMs: ladderMs(config.ladder), maxWaitMs: config.pool.maxWaitMs },
     mostSessions: config.limits.sessions,
     pool: config.pool,
     runtimes: runtimeFactory(options, agents, secrets),
@@ -61,7 +61,7 @@ function runtimeFactory(options: AssembleOptions, agents: Agents, secrets: Secre
   const { config, journal, children, report, trace } = options;
   const bounds = { ...config.runtime, maxLine: config.wire.maxLineMb * 1024 * 1024 };
   return {
-    create({ id, agent, session, wish, onGone }) {
+    create({ id, agent, session, slot, wish, onGone, onMeasured }) {
       const dialect = agents.dialect(agent);
       if (dialect === undefined) throw new PilotlightError('unknown_agent', `There is no agent "${agent}"`);
       const ports: RuntimePorts = {
@@ -81,7 +81,7 @@ function runtimeFactory(options: AssembleOptions, agents: Agents, secrets: Secre
         settings: () => settingsOf(agents, secrets, wish()),
         ...(trace === undefined ? {} : { trace: (way, text) => trace(id, way, text) }),
       };
-      return new Lifetime({ id, sessions: [session], ports, onGone });
+      return new Lifetime({ id, sessions: [session], slot, ports, onGone, onMeasured });
     },
   };
 }

@@ -1,6 +1,6 @@
 /**
  * All sessions of one home: create, find, command, recover, drain.
- * Owns which sessions live in memory and which runtimes serve them. Knows no HTTP, no SQL, no agent's protocol.
+ * Owns the order of commands. Knows no HTTP, no SQL, no agent's protocol.
  */
 import {
   newId,
@@ -14,20 +14,21 @@ import {
   type StatusView,
   type UpdateSession,
 } from '../protocol/index.ts';
-import type { Draft, EventPage, Followed, SessionRecord, SessionSpec } from '../session/ports.ts';
-import { Session } from '../session/session.ts';
+import type { Draft, EventPage, Followed, SessionSpec } from '../session/ports.ts';
+import type { Session } from '../session/session.ts';
 import { newSessionState } from '../session/state.ts';
 import { sessionView } from '../session/views.ts';
 import { Admission } from './admission.ts';
 import type { Answered, Caller, Host, Page } from './face.ts';
 import { Acceptance } from './idempotent.ts';
-import { leasesOf, listSessions } from './list.ts';
-import type { HostedRuntime, HostPorts } from './ports.ts';
+import { listSessions } from './list.ts';
+import { Living } from './living.ts';
+import type { HostPorts } from './ports.ts';
 import { noSession } from './missing.ts';
 import { Quiet } from './quiet.ts';
 import { recover } from './recover.ts';
 import { reviveSession } from './revive.ts';
-import { refuseUnsupportedTurn, refuseUnsupportedUpdate, startWishOf, wishOf } from './wish.ts';
+import { refuseUnsupportedTurn, refuseUnsupportedUpdate, wishOf } from './wish.ts';
 
 const MAX_PAGE = 1000;
 
@@ -35,8 +36,7 @@ export class SessionHost implements Host {
   readonly #ports: HostPorts;
   readonly #acceptance: Acceptance;
   readonly #admission: Admission;
-  readonly #sessions = new Map<string, Session>();
-  readonly #runtimes = new Map<string, HostedRuntime>();
+  readonly #living: Living;
   readonly #quiet = new Quiet();
   #draining = false;
 
@@ -44,14 +44,17 @@ export class SessionHost implements Host {
     this.#ports = ports;
     this.#acceptance = new Acceptance(ports.journal);
     this.#admission = new Admission(ports.journal, ports.mostSessions);
+    this.#living = new Living(ports, () => {
+      this.#quiet.changed();
+    });
   }
 
   /** Takes up what the journal says was there. Resolves when every session can be commanded. */
   async recover(): Promise<void> {
     await recover({
       journal: this.#ports.journal,
-      session: (record) => this.#revive(record),
-      runtime: (session, id) => this.#runtime(session, id),
+      session: (record) => this.#living.revive(record),
+      runtime: (session, record) => this.#living.taken(session, record),
       report: this.#ports.report,
     });
     this.#ports.endUnclaimed();
@@ -64,7 +67,7 @@ export class SessionHost implements Host {
   async create(request: CreateSession, caller: Caller): Promise<Answered<SessionView>> {
     this.#refuseWhenDraining();
     const { spec, secrets } = await wishOf(request, this.#ports.agents);
-    const session = new Session(newSessionState(spec), this.#sessionPorts());
+    const session = this.#living.born(newSessionState(spec));
     this.#ports.secrets.put(spec.id, secrets);
     let kept = false;
     try {
@@ -73,11 +76,12 @@ export class SessionHost implements Host {
         parse: (stored) => SessionView.parse(stored),
         decide: (draft) => {
           this.#admission.enter(draft);
-          session.apply(draft, [{ kind: 'create', warm: this.#ports.pool.warmOnCreate }]);
+          const warm = this.#ports.pool.warmOnCreate && this.#living.slots.mayWarm(spec);
+          session.apply(draft, [{ kind: 'create', warm }]);
           draft.afterCommit(() => {
             kept = true;
-            this.#keep(session);
-            this.#forgetWhenDone(session);
+            this.#living.keep(session);
+            this.#living.forgetWhenDone(session);
           });
           return { answer: session.view(), keep: spec.id };
         },
@@ -89,7 +93,7 @@ export class SessionHost implements Host {
   }
 
   get(id: string): SessionView {
-    const live = this.#sessions.get(id);
+    const live = this.#living.get(id);
     if (live !== undefined) return live.view();
     const record = this.#ports.journal.session(id);
     if (record === undefined) throw noSession(id);
@@ -102,7 +106,7 @@ export class SessionHost implements Host {
     readonly after?: string;
   }): Page<SessionView> {
     return listSessions(this.#ports.journal, filter, (record) => {
-      const live = this.#sessions.get(record.id);
+      const live = this.#living.get(record.id);
       return live?.view() ?? sessionView(reviveSession(record));
     });
   }
@@ -121,7 +125,7 @@ export class SessionHost implements Host {
   }
 
   async close(id: string, caller: Caller): Promise<Answered<SessionView>> {
-    if (!this.#sessions.has(id) && this.#ports.journal.session(id)?.closed === true)
+    if (this.#living.get(id) === undefined && this.#ports.journal.session(id)?.closed === true)
       return { value: this.get(id), replayed: false };
     return this.#command(id, caller, (session, draft) => {
       session.apply(draft, [{ kind: 'close', by: caller.by, reason: 'closed by a client' }]);
@@ -132,6 +136,7 @@ export class SessionHost implements Host {
     this.#refuseWhenDraining();
     refuseUnsupportedTurn(request);
     return this.#turnCommand(id, caller, (session, draft) => {
+      this.#living.slots.refuseWhenFull(session.state);
       session.apply(draft, [{ kind: 'send', turn: newId('trn'), input: request.input }]);
     });
   }
@@ -180,10 +185,10 @@ export class SessionHost implements Host {
 
   async status(): Promise<StatusView> {
     const described = await this.#ports.describe();
-    const open = [...this.#sessions.values()].filter((session) => session.state.phase === 'open');
+    const open = this.#living.sessions.filter((session) => session.state.phase === 'open');
     return {
       ...described,
-      pool: { maxWarm: this.#ports.pool.maxWarm, leases: leasesOf(open, this.#runtimes), waiting: 0 },
+      pool: this.#living.slots.status(),
       sessions: {
         open: this.#ports.journal.openSessions(),
         working: open.filter((session) => session.state.turn.kind !== 'none').length,
@@ -195,70 +200,27 @@ export class SessionHost implements Host {
   /** Refuses new work, lets running turns finish for at most `graceMs`, then ends every process. */
   async drain(graceMs: number): Promise<void> {
     this.#draining = true;
+    this.#living.cool();
     await this.#quiet.until(
-      () => [...this.#sessions.values()].every((session) => session.state.turn.kind === 'none'),
+      () => this.#living.sessions.every((session) => session.state.turn.kind === 'none'),
       graceMs,
     );
-    const left = [...this.#sessions.values()].filter(
+    const left = this.#living.sessions.filter(
       (session) => session.state.turn.kind !== 'none' || session.state.runtime.kind !== 'none',
     );
     await Promise.allSettled(
       left.map((session) => session.submit({ kind: 'retire', reason: 'shutdown', by: { kind: 'shutdown' } })),
     );
-    await this.#quiet.until(() => this.#runtimes.size === 0, graceMs);
+    await this.#quiet.until(() => this.#living.runtimes.length === 0, graceMs);
+    this.#living.slots.close();
   }
 
   /** The daemon leaves and the agents go on: nothing more is read or decided here. */
   detach(): void {
     this.#draining = true;
-    for (const runtime of this.#runtimes.values()) runtime.detach();
-    for (const session of this.#sessions.values()) session.dispose();
-  }
-
-  #sessionPorts(): ConstructorParameters<typeof Session>[1] {
-    return {
-      committer: this.#ports.journal,
-      limits: this.#ports.limits,
-      report: this.#ports.report,
-      start: (draft, session, id) => {
-        const runtime = this.#runtime(session, id);
-        draft.onRollback(() => {
-          this.#runtimes.delete(id);
-        });
-        runtime.start(draft);
-        return runtime;
-      },
-    };
-  }
-
-  #runtime(session: Session, id: string): HostedRuntime {
-    const runtime = this.#ports.runtimes.create({
-      id,
-      agent: session.state.spec.agent,
-      session,
-      wish: () => startWishOf(session.state),
-      onGone: (gone) => {
-        this.#runtimes.delete(gone);
-        this.#forgetWhenDone(session);
-      },
-    });
-    this.#runtimes.set(id, runtime);
-    return runtime;
-  }
-
-  #keep(session: Session): Session {
-    this.#sessions.set(session.id, session);
-    return session;
-  }
-
-  /** A session without a process and without a turn is in the journal alone: it needs no memory, and lives again with the next command. */
-  #forgetWhenDone(session: Session): void {
-    this.#quiet.changed();
-    const { phase, runtime, turn } = session.state;
-    if (runtime.kind !== 'none' || turn.kind !== 'none') return;
-    session.dispose();
-    this.#sessions.delete(session.id);
-    if (phase === 'closed') this.#ports.secrets.remove(session.id);
+    this.#living.slots.close();
+    for (const runtime of this.#living.runtimes) runtime.detach();
+    for (const session of this.#living.sessions) session.dispose();
   }
 
   async #command(
@@ -270,7 +232,7 @@ export class SessionHost implements Host {
       status: 200,
       parse: (stored) => SessionView.parse(stored),
       decide: (draft) => {
-        const session = this.#commanded(id, draft);
+        const session = this.#living.commanded(id, draft);
         act(session, draft);
         return { answer: session.view(), keep: id };
       },
@@ -286,7 +248,7 @@ export class SessionHost implements Host {
       status: 202,
       parse: (stored) => TurnView.parse(stored),
       decide: (draft) => {
-        const session = this.#commanded(id, draft);
+        const session = this.#living.commanded(id, draft);
         act(session, draft);
         const { turn } = session;
         if (turn === undefined)
@@ -296,39 +258,9 @@ export class SessionHost implements Host {
     });
   }
 
-  #mustLive(id: string): Session {
-    const session = this.#sessions.get(id);
-    if (session !== undefined) return session;
-    const record = this.#ports.journal.session(id);
-    if (record === undefined) throw noSession(id);
-    if (record.closed)
-      throw new PilotlightError('session_closed', `Session ${id} is closed`, {
-        fix: 'Create a new session.',
-      });
-    return this.#revive(record);
-  }
-
-  /** As {@link #mustLive}; a session that lives only for a command that is refused goes again. */
-  #commanded(id: string, draft: Draft): Session {
-    const session = this.#mustLive(id);
-    draft.onRollback(() => {
-      this.#forgetWhenDone(session);
-    });
-    draft.afterCommit(() => {
-      this.#forgetWhenDone(session);
-    });
-    return session;
-  }
-
-  #revive(record: SessionRecord): Session {
-    const { journal } = this.#ports;
-    const state = reviveSession(record, journal);
-    const turn = state.turn.kind === 'none' ? undefined : journal.turn(state.turn.id);
-    return this.#keep(new Session(state, this.#sessionPorts(), turn));
-  }
-
   #mustExist(id: string): void {
-    if (!this.#sessions.has(id) && this.#ports.journal.session(id) === undefined) throw noSession(id);
+    if (this.#living.get(id) === undefined && this.#ports.journal.session(id) === undefined)
+      throw noSession(id);
   }
 
   #refuseWhenDraining(): void {

@@ -1,9 +1,7 @@
-/** Lists of sessions and of leases, as the API pages them. */
-import type { SessionView, StatusView } from '../protocol/index.ts';
+/** Lists of sessions, as the API pages them. */
+import type { SessionView } from '../protocol/index.ts';
 import type { Journal, SessionRecord } from '../session/ports.ts';
-import type { Session } from '../session/session.ts';
 import type { Page } from './face.ts';
-import type { HostedRuntime } from './ports.ts';
 
 interface ListFilter {
   readonly state?: string;
@@ -38,27 +36,4 @@ export function listSessions(
     if (last === undefined || last.id === after) return { items };
     if (items.length === limit) return { items, ...(after === undefined ? {} : { next: after }) };
   }
-}
-
-/** Every process that serves a session now, and why it may or may not be ended. */
-export function leasesOf(
-  sessions: readonly Session[],
-  runtimes: ReadonlyMap<string, HostedRuntime>,
-): StatusView['pool']['leases'] {
-  return sessions.flatMap(({ id, state }) => {
-    const { runtime: link, turn } = state;
-    if (link.kind !== 'ready') return [];
-    const rssMb = runtimes.get(link.id)?.rssMb;
-    const idleMs = turn.kind === 'none' ? Math.max(0, Date.now() - Date.parse(state.lastActivityAt)) : 0;
-    const lease = {
-      runtime: link.id,
-      sessions: [id],
-      pid: link.pid,
-      ...(rssMb === undefined ? {} : { rssMb }),
-      idleMs,
-      evictable: turn.kind === 'none',
-      reason: turn.kind === 'none' ? 'idle' : 'a turn is open',
-    };
-    return [lease];
-  });
 }

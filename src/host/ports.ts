@@ -9,8 +9,10 @@ import type {
   OutboxRecord,
   RuntimeRecord,
   SessionSpec,
+  Slot,
   Voice,
 } from '../session/ports.ts';
+import type { PoolLimits } from '../pool/index.ts';
 import type { WatchLimits } from '../session/watch.ts';
 import type { SecretStore } from './secrets.ts';
 
@@ -22,6 +24,8 @@ export interface HostedRuntime extends Voice {
   start(draft: Draft): void;
   /** Takes over what an earlier daemon left; resolves when it can be spoken to (or its end is in the journal). */
   adopt(from: RuntimeRecord, writes: readonly OutboxRecord[]): Promise<void>;
+  /** Reads the memory of its process tree, MB; undefined when there is none or it cannot be read. Never rejects. */
+  sample(): Promise<number | undefined>;
   /** The daemon leaves: nothing more is read, nothing is ended. */
   detach(): void;
 }
@@ -38,8 +42,11 @@ export interface RuntimeFactory {
     readonly id: string;
     readonly agent: string;
     readonly session: Listener;
+    readonly slot: Slot;
     readonly wish: () => StartWish;
     readonly onGone: (id: string) => void;
+    /** Its memory was read behind a turn. */
+    readonly onMeasured: (id: string) => void;
   }): HostedRuntime;
 }
 
@@ -55,7 +62,7 @@ export interface HostPorts {
   readonly limits: WatchLimits;
   /** Open ones; one more is refused with `limit`. */
   readonly mostSessions: number;
-  readonly pool: { readonly maxWarm: number; readonly warmOnCreate: boolean };
+  readonly pool: PoolLimits;
   /** Ends processes that the journal does not know. */
   readonly endUnclaimed: () => void;
   readonly describe: () => Promise<Pick<StatusView, 'daemon' | 'keeper'>>;

@@ -11,7 +11,7 @@ import type { HostedRuntime } from './ports.ts';
 export interface Recovery {
   readonly journal: Journal;
   readonly session: (record: SessionRecord) => Session;
-  readonly runtime: (session: Session, id: string) => HostedRuntime;
+  readonly runtime: (session: Session, record: RuntimeRecord) => HostedRuntime;
   readonly report: (error: unknown) => void;
 }
 
@@ -45,7 +45,7 @@ function revive(recovery: Recovery, sessions: Map<string, Session>, record: Sess
 /** An agent that this version does not know: its turn ends, and what is left of its process is ended as unclaimed. */
 function made(recovery: Recovery, session: Session, record: RuntimeRecord): HostedRuntime | undefined {
   try {
-    return recovery.runtime(session, record.id);
+    return recovery.runtime(session, record);
   } catch (error) {
     recovery.report(error);
     const { pid = 0, lines, chunks, id } = record;

@@ -25,7 +25,12 @@ const Spec = z.object({
 
 const Link = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('none') }),
-  z.object({ kind: z.literal('starting'), id: z.string() }),
+  z.object({
+    kind: z.literal('starting'),
+    id: z.string(),
+    perMessage: z.literal(true).exactOptional(),
+    waiting: z.literal(true).exactOptional(),
+  }),
   z.object({
     kind: z.literal('ready'),
     id: z.string(),
@@ -33,6 +38,8 @@ const Link = z.discriminatedUnion('kind', [
     startedAt: z.string(),
     startupMs: z.number(),
     turns: z.number(),
+    perMessage: z.literal(true).exactOptional(),
+    tasks: z.number().exactOptional(),
   }),
   z.object({ kind: z.literal('ending'), id: z.string() }),
 ]);
@@ -73,6 +80,7 @@ const State = z.object({
   lastActivityAt: z.string(),
   agentSessionId: z.string().exactOptional(),
   conversed: z.boolean(),
+  degraded: z.object({ reason: z.string(), until: z.string(), step: z.number() }).exactOptional(),
 });
 
 /** The state as it was committed; the text of a running turn's last message is read from its events. */

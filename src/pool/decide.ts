@@ -22,8 +22,13 @@ export type Verdict =
   | { readonly kind: 'start' }
   /** A process of its own for one message. `full`: only because no slot could be had. */
   | { readonly kind: 'per-message'; readonly reason: string; readonly full: boolean }
-  /** A place in the line; these are ended now to make room. */
-  | { readonly kind: 'line'; readonly evict: readonly Lease[]; readonly reason: string }
+  /** A place in the line; these are ended now to make room. `full`: nothing makes room by itself, it waits until something is idle. */
+  | {
+      readonly kind: 'line';
+      readonly evict: readonly Lease[];
+      readonly reason: string;
+      readonly full: boolean;
+    }
   /** The line is full too. */
   | { readonly kind: 'refuse'; readonly reason: string };
 
@@ -42,6 +47,7 @@ export function decideLease(asking: Asking, pool: PoolView, limits: PoolLimits):
   if (evict !== undefined)
     return {
       kind: 'line',
+      full: false,
       evict,
       reason:
         evict.length === 0 ? 'a process that is being ended makes room' : 'an idle process is ended for it',
@@ -51,7 +57,7 @@ export function decideLease(asking: Asking, pool: PoolView, limits: PoolLimits):
     return { kind: 'per-message', reason: `${full}, none is idle`, full: true };
   if (pool.waiting >= limits.maxWaiting)
     return { kind: 'refuse', reason: `${full}, none is idle, and ${String(pool.waiting)} sessions wait` };
-  return { kind: 'line', evict: [], reason: `${full}, none is idle` };
+  return { kind: 'line', full: true, evict: [], reason: `${full}, none is idle` };
 }
 
 /** Why this session is never served by a warm process now. */

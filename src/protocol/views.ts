@@ -87,7 +87,8 @@ export type AgentView = z.infer<typeof AgentView>;
 export const LeaseView = z.object({
   runtime: z.string(),
   sessions: z.array(z.string()),
-  pid: z.number(),
+  /** Absent until its process has started. */
+  pid: z.number().optional(),
   rssMb: z.number().optional(),
   idleMs: z.number(),
   evictable: z.boolean(),
@@ -106,7 +107,14 @@ export const StatusView = z.object({
   keeper: z
     .object({ pid: z.number(), version: z.string(), children: z.number(), rssMb: z.number().optional() })
     .optional(),
-  pool: z.object({ maxWarm: z.number(), leases: z.array(LeaseView), waiting: z.number() }),
+  pool: z.object({
+    maxWarm: z.number(),
+    leases: z.array(LeaseView),
+    /** Sessions that wait for a slot. */
+    waiting: z.number(),
+    /** Processes that serve one message and hold no slot. */
+    perMessage: z.number().optional(),
+  }),
   sessions: z.object({ open: z.number(), working: z.number() }),
   journal: z.object({ bytes: z.number(), events: z.number(), epoch: z.string(), full: z.boolean() }),
 });

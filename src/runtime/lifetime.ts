@@ -14,6 +14,7 @@ import type {
   OutboxRecord,
   RuntimeInput,
   RuntimeRecord,
+  Slot,
   Voice,
 } from '../session/ports.ts';
 import { Audience } from './audience.ts';
@@ -22,7 +23,7 @@ import { launch, LaunchFailure, type Launched } from './launch.ts';
 import { commitSurely, commitWhenRoom, type Persistence } from './persist.ts';
 import type { RuntimeOrigin, RuntimePorts } from './ports.ts';
 import { exitOf, Relay } from './relay.ts';
-import { readWrites } from './row.ts';
+import { readWrites, startingRecord } from './row.ts';
 import { Runtime } from './runtime.ts';
 import { Sampler } from './sampler.ts';
 import { takenOver } from './taken-over.ts';
@@ -40,6 +41,10 @@ export interface LifetimeOptions {
   readonly byConversation?: (conversation: string) => Listener | undefined;
   readonly ports: RuntimePorts;
   readonly onGone: (id: string) => void;
+  /** Its place in the pool. Without one it starts at once and stays. */
+  readonly slot?: Slot;
+  /** Its memory was read behind a turn. */
+  readonly onMeasured?: (id: string) => void;
 }
 
 export class Lifetime implements Voice {
@@ -47,6 +52,7 @@ export class Lifetime implements Voice {
   readonly #audience: Audience;
   readonly #ports: RuntimePorts;
   readonly #onGone: (id: string) => void;
+  readonly #slot: Slot | undefined;
   readonly #relay = new Relay();
   readonly startedAt: string = new Date().toISOString();
   #phase: Phase = { kind: 'launching', calledOff: new CalledOff() };
@@ -58,7 +64,8 @@ export class Lifetime implements Voice {
     this.id = options.id;
     this.#audience = new Audience(options.sessions, options.byConversation);
     this.#ports = options.ports;
-    this.#memory = new Sampler(options.ports.memory);
+    this.#slot = options.slot;
+    this.#memory = new Sampler(options.ports.memory, () => options.onMeasured?.(options.id));
     this.#onGone = options.onGone;
   }
 
@@ -105,6 +112,12 @@ export class Lifetime implements Voice {
     this.#memory.soon(child.identity);
   }
 
+  async sample(): Promise<number | undefined> {
+    if (this.#phase.kind !== 'running') return undefined;
+    await this.#memory.sample(this.#phase.child.identity);
+    return this.#memory.rssMb;
+  }
+
   /** The daemon leaves: nothing more is read, nothing is ended. */
   detach(): void {
     this.#detached = true;
@@ -115,6 +128,7 @@ export class Lifetime implements Voice {
     const phase = this.#phase;
     if (phase.kind !== 'launching') return;
     try {
+      await this.#slot?.granted(phase.calledOff.signal);
       const launched = await launch(this.#ports, {
         id: this.id,
         relay: this.#relay,
@@ -157,6 +171,7 @@ export class Lifetime implements Voice {
       startupMs,
       ...(version === undefined ? {} : { version }),
       resumed: greeted.resumed,
+      ...(this.#slot?.perMessage === true ? { perMessage: true } : {}),
       ...(greeted.agentSessionId === undefined ? {} : { agentSessionId: greeted.agentSessionId }),
     };
     try {
@@ -217,27 +232,21 @@ export class Lifetime implements Voice {
     try {
       const { settings } = await this.#ports.settings();
       const origin = takenOver(this.#ports, { from, child, settings });
-      const wanted = this.#phase.kind === 'launching' ? this.#phase.calledOff : undefined;
+      // Its end may have been asked for while it was being taken over.
+      const wanted = this.#phase.kind === 'launching' ? this.#phase.calledOff.reason : undefined;
       const runtime = this.#run(origin, child);
       runtime.outbox.restore(readWrites(writes));
       child.markTurn(this.#openTurn);
       this.#relay.connect(runtime);
       if (origin.phase === 'ending') child.end();
-      else if (wanted?.reason === undefined) runtime.outbox.flush();
-      else this.#endAdopted(runtime, wanted.reason);
+      else if (wanted === undefined) runtime.outbox.flush();
+      else void this.#surely((draft) => runtime.end(draft, wanted));
       void this.#memory.sample(child.identity);
       runtime.pump();
     } catch (error) {
       this.#ports.report(error);
       void this.#unreadable(from, child);
     }
-  }
-
-  /** Its end was asked for while it was being taken over. */
-  #endAdopted(runtime: Runtime, reason: RuntimeEndReason): void {
-    void this.#surely((draft) => {
-      runtime.end(draft, reason);
-    });
   }
 
   /** Nobody holds the pipes any more: the turn it had is lost. */
@@ -321,18 +330,14 @@ export class Lifetime implements Voice {
   }
 
   #startingRecord(): RuntimeRecord {
-    return {
-      id: this.id,
+    const { id, startedAt } = this;
+    const kind = this.#slot?.perMessage === true ? 'per-message' : 'warm';
+    return startingRecord({
+      id,
+      startedAt,
+      kind,
       agent: this.#ports.dialect.agent,
       sessions: this.#audience.ids,
-      phase: 'starting',
-      startedAt: this.startedAt,
-      kind: 'warm',
-      offset: 0,
-      lastWrite: 0,
-      state: null,
-      lines: 0,
-      chunks: 0,
-    };
+    });
   }
 }

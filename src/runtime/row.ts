@@ -3,7 +3,7 @@
  */
 import type { Json, OutgoingWrite } from '../agents/dialect.ts';
 import { PilotlightError, RuntimeEndReason } from '../protocol/index.ts';
-import type { OutboxRecord } from '../session/ports.ts';
+import type { OutboxRecord, RuntimeRecord } from '../session/ports.ts';
 
 export interface RuntimeRow {
   readonly v: 1;
@@ -14,6 +14,13 @@ export interface RuntimeRow {
   readonly prompt: number;
   /** Why it is being ended; only in that phase. */
   readonly reason?: RuntimeEndReason;
+}
+
+/** The row of a process that is to be started: nothing was read from it, nothing written to it. */
+export function startingRecord(
+  of: Pick<RuntimeRecord, 'id' | 'agent' | 'sessions' | 'startedAt' | 'kind'>,
+): RuntimeRecord {
+  return { ...of, phase: 'starting', offset: 0, lastWrite: 0, state: null, lines: 0, chunks: 0 };
 }
 
 /** Throws when it cannot be read. */

@@ -7,11 +7,14 @@ const SAMPLE_AFTER_MS = 300;
 
 export class Sampler {
   readonly #memory: (root: ProcessIdentity) => Promise<number | undefined>;
+  readonly #onMeasured: () => void;
   #rssMb: number | undefined;
   #next: Disposable | undefined;
 
-  constructor(memory: (root: ProcessIdentity) => Promise<number | undefined>) {
+  /** `onMeasured`: a look that {@link soon} promised was had. */
+  constructor(memory: (root: ProcessIdentity) => Promise<number | undefined>, onMeasured: () => void) {
     this.#memory = memory;
+    this.#onMeasured = onMeasured;
   }
 
   /** MB. */
@@ -21,7 +24,7 @@ export class Sampler {
 
   soon(root: ProcessIdentity): void {
     this.#next?.[Symbol.dispose]();
-    this.#next = after(SAMPLE_AFTER_MS, () => void this.sample(root));
+    this.#next = after(SAMPLE_AFTER_MS, () => void this.sample(root).then(this.#onMeasured));
   }
 
   async sample(root: ProcessIdentity): Promise<void> {

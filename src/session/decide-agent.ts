@@ -4,7 +4,7 @@
  */
 import type { EventData, NewEvent } from '../protocol/index.ts';
 import { cutOutput } from './cut.ts';
-import { endTurn } from './endings.ts';
+import { endTurn, kindOf } from './endings.ts';
 import { NOTHING, type DecideContext, type Decision, type SessionInput } from './inputs.ts';
 import type { AgentAsk, AgentSignal } from './ports.ts';
 import type { Fact, RunningTurn, SessionState } from './state.ts';
@@ -36,6 +36,8 @@ export function decideAgent(state: SessionState, input: AgentInput, context: Dec
       return denied(state, signal.ask, context);
     case 'ask-withdrawn':
       return NOTHING;
+    case 'background':
+      return facts({ type: '#background', tasks: signal.tasks });
     case 'woke':
       return state.turn.kind === 'none' ? facts(woken(state, context).fact) : NOTHING;
     case 'receipt':
@@ -157,9 +159,11 @@ function woken(
   context: DecideContext,
 ): { readonly fact: Fact; readonly turn: RunningTurn } {
   const id = context.newTurnId();
-  const pid = state.runtime.kind === 'ready' ? state.runtime.pid : 0;
+  const { runtime } = state;
+  const served =
+    runtime.kind === 'ready' ? { kind: kindOf(runtime), pid: runtime.pid } : { kind: 'warm', pid: 0 };
   return {
-    fact: { type: 'turn.started', turn: id, data: { runtime: { kind: 'warm', pid }, origin: 'agent' } },
+    fact: { type: 'turn.started', turn: id, data: { runtime: served, origin: 'agent' } },
     turn: {
       kind: 'running',
       id,

@@ -2,7 +2,8 @@
  * What a session decides when its process is ready, did not start, breaks a bound, or is gone. Pure.
  */
 import type { EventData, NewEvent } from '../protocol/index.ts';
-import { endTurn, startRuntime, startTurn, type Ending } from './endings.ts';
+import { degrade, degradesStart } from './degrade.ts';
+import { endTurn, kindOf, startRuntime, startTurn, type Ending } from './endings.ts';
 import { NOTHING, type DecideContext, type Decision, type SessionInput } from './inputs.ts';
 import type { Fact, SessionState } from './state.ts';
 
@@ -30,13 +31,14 @@ const UNLINKED: Fact = { type: '#runtime-linked', link: { kind: 'none' } };
 
 function ready(state: SessionState, input: Of<'runtime-ready'>): Decision {
   if (state.runtime.kind !== 'starting') return NOTHING;
-  const { runtime: id, pid, startedAt, startupMs, version, resumed } = input;
+  const { runtime: id, pid, startedAt, startupMs, version, resumed, perMessage } = input;
+  const served = { pid, ...(perMessage === undefined ? {} : { perMessage }) };
   const facts: Fact[] = [
-    { type: '#runtime-linked', link: { kind: 'ready', id, pid, startedAt, startupMs, turns: 0 } },
+    { type: '#runtime-linked', link: { kind: 'ready', id, startedAt, startupMs, turns: 0, ...served } },
     {
       type: 'runtime.started',
       data: {
-        kind: 'warm',
+        kind: kindOf(served),
         pid,
         agent: state.spec.agent,
         ...(version === undefined ? {} : { version }),
@@ -48,15 +50,20 @@ function ready(state: SessionState, input: Of<'runtime-ready'>): Decision {
   if (input.agentSessionId !== undefined && input.agentSessionId !== state.agentSessionId)
     facts.push({ type: '#agent-session', id: input.agentSessionId });
   if (state.turn.kind !== 'queued') return { facts, effects: [] };
-  const begun = startTurn(state.turn.id, pid);
+  const begun = startTurn(state.turn.id, served);
   return { facts: [...facts, ...begun.facts], effects: begun.effects };
 }
 
 function startFailed(state: SessionState, input: Of<'runtime-failed'>, context: DecideContext): Decision {
-  const again = input.retry && state.phase === 'open' && state.turn.kind !== 'none';
-  if (again) {
+  const calledOff = state.runtime.kind === 'ending';
+  const degraded =
+    state.turn.kind === 'queued' && degradesStart(input.code)
+      ? degrade(state, input.message, context.now)
+      : [];
+  const again = input.retry || calledOff || degraded.length > 0;
+  if (again && state.phase === 'open' && state.turn.kind !== 'none') {
     const start = startRuntime(context);
-    return { facts: [UNLINKED, ...start.facts], effects: start.effects };
+    return { facts: [...degraded, UNLINKED, ...start.facts], effects: start.effects };
   }
   if (state.turn.kind !== 'none' && state.phase === 'open') {
     const { code, message, stderrTail } = input;
@@ -69,19 +76,25 @@ function startFailed(state: SessionState, input: Of<'runtime-failed'>, context: 
     };
     return { facts: [...endTurn(state, ending, context), UNLINKED], effects: [] };
   }
-  if (input.retry || state.phase === 'closed') return { facts: [UNLINKED], effects: [] };
+  if (input.retry || calledOff || state.phase === 'closed') return { facts: [UNLINKED], effects: [] };
   return {
     facts: [notice('warning', input.code, `${input.message}; the next message tries again`), UNLINKED],
     effects: [],
   };
 }
 
+/** Not the fault of a process that is kept: a bound that somebody set, a takeover. */
+const BEYOND_THE_PROCESS: ReadonlySet<string> = new Set(['limit_reached', 'takeover_failed', 'runtime_lost']);
+
 function broken(state: SessionState, input: Of<'runtime-broken'>, context: DecideContext): Decision {
   if (state.runtime.kind === 'ending' || state.runtime.kind === 'none') return NOTHING;
   const { code, message } = input;
   const facts: Fact[] =
     state.turn.kind === 'running'
-      ? endTurn(state, { kind: 'failed', code, message, effects: 'possible' }, context)
+      ? [
+          ...endTurn(state, { kind: 'failed', code, message, effects: 'possible' }, context),
+          ...(BEYOND_THE_PROCESS.has(code) ? [] : degrade(state, message, context.now)),
+        ]
       : [notice('error', code, message)];
   const reason = code === 'stdin_timeout' ? 'stuck' : 'crashed';
   return {
@@ -91,10 +104,10 @@ function broken(state: SessionState, input: Of<'runtime-broken'>, context: Decid
 }
 
 function ended(state: SessionState, input: Of<'runtime-ended'>, context: DecideContext): Decision {
-  const facts: Fact[] =
-    state.turn.kind === 'running' ? endTurn(state, exitEnding(state, input), context) : [];
+  const facts: Fact[] = lastOfTurn(state, input, context);
   facts.push({ type: 'runtime.ended', data: endedData(input, context) }, UNLINKED);
-  if (state.turn.kind !== 'queued' || state.phase === 'closed') return { facts, effects: [] };
+  const returned = facts.some((fact) => fact.type === '#turn-returned');
+  if ((state.turn.kind !== 'queued' && !returned) || state.phase === 'closed') return { facts, effects: [] };
   if (state.runtime.kind === 'starting') {
     const message = `${state.spec.agent} ended before it could take a message`;
     const failed = endTurn(
@@ -108,9 +121,25 @@ function ended(state: SessionState, input: Of<'runtime-ended'>, context: DecideC
   return { facts: [...facts, ...start.facts], effects: start.effects };
 }
 
+/** What becomes of the turn that ran, and of being warm. A message that never entered the process is not lost with it (P4). */
+function lastOfTurn(state: SessionState, input: Of<'runtime-ended'>, context: DecideContext): Fact[] {
+  const { turn, runtime } = state;
+  if (turn.kind !== 'running') return [];
+  const crashed = input.lost !== true && turn.stopping?.why !== 'interrupt' && runtime.kind === 'ready';
+  const degraded = crashed ? degrade(state, howItEnded(state, input), context.now) : [];
+  const untouched = input.unwritten === true && !turn.received && turn.origin === 'user';
+  if (untouched && turn.stopping === undefined && degraded.length > 0)
+    return [...degraded, { type: '#turn-returned' }];
+  return [...endTurn(state, exitEnding(state, input), context), ...degraded];
+}
+
+function howItEnded(state: SessionState, input: Of<'runtime-ended'>): string {
+  const how = input.signal === undefined ? `code ${input.code ?? 'unknown'}` : `signal ${input.signal}`;
+  return `${state.spec.agent} exited with ${how} in the middle of a turn`;
+}
+
 function exitEnding(state: SessionState, input: Of<'runtime-ended'>): Ending {
   if (state.turn.kind === 'running' && state.turn.stopping !== undefined) return { kind: 'as-stopping' };
-  const how = input.signal === undefined ? `code ${input.code ?? 'unknown'}` : `signal ${input.signal}`;
   const effects = input.unwritten === true ? 'none' : 'possible';
   const { stderrTail } = input;
   const tail = stderrTail === undefined ? {} : { stderrTail };
@@ -125,7 +154,7 @@ function exitEnding(state: SessionState, input: Of<'runtime-ended'>): Ending {
   return {
     kind: 'failed',
     code: 'runtime_exited',
-    message: `${state.spec.agent} exited with ${how} in the middle of a turn`,
+    message: howItEnded(state, input),
     effects,
     ...tail,
   };

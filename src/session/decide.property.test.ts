@@ -52,6 +52,7 @@ const signal: fc.Arbitrary<AgentSignal> = fc.oneof(
     ask: fc.record({ request: id, kind: fc.constant('tool' as const) }),
   }),
   fc.record({ kind: fc.constant('agent-session' as const), id }),
+  fc.record({ kind: fc.constant('background' as const), tasks: fc.nat({ max: 2 }) }),
   fc.record({
     kind: fc.constant('ended' as const),
     outcome: fc.constantFrom(
@@ -74,16 +75,34 @@ const input: fc.Arbitrary<SessionInput> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant('close' as const), by, reason: fc.constant('test') }),
   },
   fc.record({ kind: fc.constant('retire' as const), by, reason: fc.constant('shutdown' as const) }),
+  fc.record({
+    kind: fc.constant('slot' as const),
+    runtime,
+    perMessage: fc.boolean(),
+    waiting: fc.boolean(),
+    words: fc.constant('why'),
+  }),
+  fc.record({
+    kind: fc.constant('unload' as const),
+    reason: fc.constantFrom('idle' as const, 'evicted' as const, 'replaced' as const),
+    words: fc.constant('why'),
+    despiteBackground: fc.boolean(),
+  }),
+  fc.record({ kind: fc.constant('warm' as const) }),
   {
     weight: 4,
-    arbitrary: fc.record({
-      kind: fc.constant('runtime-ready' as const),
-      runtime,
-      pid: fc.constant(7),
-      startedAt: fc.constant(spec.createdAt),
-      startupMs: fc.constant(1),
-      resumed: fc.boolean(),
-    }),
+    arbitrary: fc.record(
+      {
+        kind: fc.constant('runtime-ready' as const),
+        runtime,
+        pid: fc.constant(7),
+        startedAt: fc.constant(spec.createdAt),
+        startupMs: fc.constant(1),
+        resumed: fc.boolean(),
+        perMessage: fc.constant(true as const),
+      },
+      { requiredKeys: ['kind', 'runtime', 'pid', 'startedAt', 'startupMs', 'resumed'] },
+    ),
   },
   fc.record({
     kind: fc.constant('runtime-failed' as const),
@@ -106,10 +125,12 @@ const input: fc.Arbitrary<SessionInput> = fc.oneof(
     lines: fc.nat(),
     chunks: fc.nat(),
     lost: fc.boolean(),
+    unwritten: fc.boolean(),
   }),
   fc.record({
     kind: fc.constant('timeout' as const),
     watch: fc.constantFrom(
+      'waiting' as const,
       'queued' as const,
       'echo' as const,
       'inactivity' as const,

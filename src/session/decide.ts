@@ -5,12 +5,18 @@
 import { PilotlightError } from '../protocol/index.ts';
 import { decideAgent } from './decide-agent.ts';
 import { decideRuntime } from './decide-runtime.ts';
-import { endTurn, startRuntime, startTurn } from './endings.ts';
-import { NOTHING, type DecideContext, type Decision, type Effect, type SessionInput } from './inputs.ts';
+import { degrade } from './degrade.ts';
+import { endTurn, letGo, startRuntime, startTurn } from './endings.ts';
+import { NOTHING, type DecideContext, type Decision, type SessionInput } from './inputs.ts';
+import { decideSlot, settle } from './slot.ts';
 import type { Fact, SessionState, Stopping } from './state.ts';
 import { sessionView } from './views.ts';
 
 export function decide(state: SessionState, input: SessionInput, context: DecideContext): Decision {
+  return settle(state, { input, decision: decideInput(state, input, context) }, context);
+}
+
+function decideInput(state: SessionState, input: SessionInput, context: DecideContext): Decision {
   switch (input.kind) {
     case 'create':
       return decideCreate(state, input, context);
@@ -39,6 +45,10 @@ export function decide(state: SessionState, input: SessionInput, context: Decide
     case 'runtime-broken':
     case 'runtime-ended':
       return decideRuntime(state, input, context);
+    case 'slot':
+    case 'unload':
+    case 'warm':
+      return decideSlot(state, input, context);
   }
 }
 
@@ -83,7 +93,7 @@ function decideSend(state: SessionState, input: Of<'send'>, context: DecideConte
     case 'ending':
       return { facts: [queued], effects: [] };
     case 'ready': {
-      const begun = startTurn(input.turn, state.runtime.pid);
+      const begun = startTurn(input.turn, state.runtime);
       return { facts: [queued, ...begun.facts], effects: begun.effects };
     }
   }
@@ -93,8 +103,13 @@ function decideInterrupt(state: SessionState, input: Of<'interrupt'>, context: D
   switch (state.turn.kind) {
     case 'none':
       throw new PilotlightError('no_turn', `Session ${state.spec.id} has no running turn to interrupt`);
-    case 'queued':
-      return { facts: endTurn(state, { kind: 'interrupted', by: input.by }, context), effects: [] };
+    case 'queued': {
+      // A process that was only waited for is not wanted any more.
+      const unwanted = state.runtime.kind === 'starting' && state.runtime.waiting === true;
+      const gone = unwanted ? letGo(state, 'closed') : NOTHING;
+      const ended = endTurn(state, { kind: 'interrupted', by: input.by }, context);
+      return { facts: [...ended, ...gone.facts], effects: gone.effects };
+    }
     case 'running':
       if (state.turn.stopping !== undefined) return NOTHING;
       return stop({ why: 'interrupt', by: input.by, acknowledged: false });
@@ -121,6 +136,7 @@ function decideRetire(state: SessionState, input: Of<'retire'>, context: DecideC
 
 function decideTimeout(state: SessionState, input: Of<'timeout'>, context: DecideContext): Decision {
   if (input.watch === 'queued') return neverReady(state, input, context);
+  if (input.watch === 'waiting') return hurried(state);
   if (state.turn.kind !== 'running') return NOTHING;
   const seconds = Math.round(input.ms / 100) / 10;
   switch (input.watch) {
@@ -136,12 +152,23 @@ function decideTimeout(state: SessionState, input: Of<'timeout'>, context: Decid
       return stop(failure('tool_timeout', `A tool of ${state.spec.agent} ran for more than ${seconds} s`));
     case 'interrupt': {
       const gone = letGo(state, 'stuck');
+      // One that a person stopped says nothing about the process; a bound that it broke and then did not answer for does.
+      const why = state.turn.stopping?.why === 'failure' ? state.turn.stopping.message : undefined;
+      const degraded = why === undefined ? [] : degrade(state, why, context.now);
       return {
-        facts: [...endTurn(state, { kind: 'as-stopping' }, context), ...gone.facts],
+        facts: [...endTurn(state, { kind: 'as-stopping' }, context), ...degraded, ...gone.facts],
         effects: gone.effects,
       };
     }
   }
+}
+
+/** It waited in the pool's line for as long as it may: it goes on without. */
+function hurried(state: SessionState): Decision {
+  if (state.runtime.kind !== 'starting' || state.runtime.waiting !== true) return NOTHING;
+  const { id } = state.runtime;
+  const link = { kind: 'starting' as const, id };
+  return { facts: [{ type: '#runtime-linked', link }], effects: [{ kind: 'hurry', runtime: id }] };
 }
 
 /** Neither the start nor the end of its process was ever reported: the turn ends, and nothing is started beside what may still live. */
@@ -168,19 +195,4 @@ function stop(stopping: Stopping): Decision {
 
 function failure(code: Extract<Stopping, { why: 'failure' }>['code'], message: string): Stopping {
   return { why: 'failure', code, message, acknowledged: false };
-}
-
-/** Nothing more is written to the process; it is ended, and gone only when it is seen to be. */
-function letGo(state: SessionState, reason: Extract<Effect, { kind: 'end' }>['reason']): Decision {
-  switch (state.runtime.kind) {
-    case 'none':
-    case 'ending':
-      return NOTHING;
-    case 'starting':
-    case 'ready':
-      return {
-        facts: [{ type: '#runtime-linked', link: { kind: 'ending', id: state.runtime.id } }],
-        effects: [{ kind: 'end', runtime: state.runtime.id, reason }],
-      };
-  }
 }

@@ -3,7 +3,7 @@
  * An ending closes what the turn left open (tools, previews), then says how it ended, once (P1).
  */
 import type { By, Costs, EventData, TurnFailureCode } from '../protocol/index.ts';
-import type { DecideContext, Decision } from './inputs.ts';
+import { NOTHING, type DecideContext, type Decision, type Effect } from './inputs.ts';
 import type { AgentCosts, TurnOutcome } from './ports.ts';
 import type { Fact, RunningTurn, SessionState } from './state.ts';
 
@@ -43,11 +43,35 @@ export function startRuntime(context: DecideContext): Decision {
 }
 
 /** The turn is handed to the runtime that is ready. */
-export function startTurn(turn: string, pid: number): Decision {
+export function startTurn(
+  turn: string,
+  served: { readonly pid: number; readonly perMessage?: true },
+): Decision {
+  const runtime = { kind: kindOf(served), pid: served.pid };
   return {
-    facts: [{ type: 'turn.started', turn, data: { runtime: { kind: 'warm', pid }, origin: 'user' } }],
+    facts: [{ type: 'turn.started', turn, data: { runtime, origin: 'user' } }],
     effects: [{ kind: 'say', command: { kind: 'prompt', turn } }],
   };
+}
+
+/** Nothing more is written to the process; it is ended, and gone only when it is seen to be. */
+export function letGo(state: SessionState, reason: Extract<Effect, { kind: 'end' }>['reason']): Decision {
+  switch (state.runtime.kind) {
+    case 'none':
+    case 'ending':
+      return NOTHING;
+    case 'starting':
+    case 'ready':
+      return {
+        facts: [{ type: '#runtime-linked', link: { kind: 'ending', id: state.runtime.id } }],
+        effects: [{ kind: 'end', runtime: state.runtime.id, reason }],
+      };
+  }
+}
+
+/** What kind of runtime a process is, as events say it. */
+export function kindOf(served: { readonly perMessage?: true }): 'warm' | 'per-message' {
+  return served.perMessage === true ? 'per-message' : 'warm';
 }
 
 function closeOpen(turn: RunningTurn, ending: Ending): Fact[] {

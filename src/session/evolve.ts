@@ -1,6 +1,7 @@
 /**
  * state, fact → state. Pure; the only place where a session's state changes.
  */
+import { nextStep } from './degrade.ts';
 import { TURN_ENDINGS, type NewEvent } from '../protocol/index.ts';
 import {
   isInternal,
@@ -30,6 +31,14 @@ function evolveInternal(state: SessionState, fact: InternalFact): SessionState {
       return { ...state, spec: fact.spec };
     case '#turn-received':
       return { ...onRunning(state, (turn) => ({ ...turn, received: true })), conversed: true };
+    case '#turn-returned':
+      return state.turn.kind === 'running'
+        ? { ...state, turn: { kind: 'queued', id: state.turn.id, headAt: state.turn.headAt } }
+        : state;
+    case '#background':
+      return state.runtime.kind === 'ready'
+        ? { ...state, runtime: { ...state.runtime, tasks: fact.tasks } }
+        : state;
     case '#turn-stopping':
       return onRunning(state, (turn) => ({ ...turn, stopping: fact.stopping }));
   }
@@ -38,6 +47,12 @@ function evolveInternal(state: SessionState, fact: InternalFact): SessionState {
 /** Events that are not named here change nothing but the place in the journal. */
 function evolveEvent(state: SessionState, fact: NewEvent, now: number): SessionState {
   if (TURN_ENDINGS.has(fact.type)) return { ...state, turn: NO_TURN };
+  if (fact.type === 'runtime.degraded')
+    return { ...state, degraded: { ...fact.data, step: nextStep(state.degraded) } };
+  if (fact.type === 'runtime.restored') {
+    const { degraded: _, ...restored } = state;
+    return restored;
+  }
   if (fact.type === 'session.closed') return { ...state, phase: 'closed' };
   if (fact.type === 'turn.queued')
     return { ...state, turn: { kind: 'queued', id: fact.turn ?? '', headAt: now } };

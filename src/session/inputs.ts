@@ -5,7 +5,7 @@ import type { By, RuntimeEndReason, TurnInput } from '../protocol/index.ts';
 import type { AgentCommand, RuntimeInput, SessionSpec } from './ports.ts';
 import type { Fact } from './state.ts';
 
-export type WatchName = 'queued' | 'echo' | 'inactivity' | 'tool' | 'interrupt';
+export type WatchName = 'waiting' | 'queued' | 'echo' | 'inactivity' | 'tool' | 'interrupt';
 
 export type SessionInput =
   | { readonly kind: 'create'; readonly warm: boolean }
@@ -18,6 +18,23 @@ export type SessionInput =
       readonly changed: Readonly<Record<string, unknown>>;
     }
   | RuntimeInput
+  /** What the pool gave the process that is to be started: `words` say why it waits or has one message only. */
+  | {
+      readonly kind: 'slot';
+      readonly runtime: string;
+      readonly perMessage: boolean;
+      readonly waiting: boolean;
+      readonly words?: string;
+    }
+  /** The pool wants the process back, if it is idle. `words` say why. */
+  | {
+      readonly kind: 'unload';
+      readonly reason: 'idle' | 'evicted' | 'replaced';
+      readonly words: string;
+      readonly despiteBackground: boolean;
+    }
+  /** A process is to be ready for the next message. */
+  | { readonly kind: 'warm' }
   /** The daemon wants the process gone (drain, replacement). */
   | { readonly kind: 'retire'; readonly reason: RuntimeEndReason; readonly by: By }
   | { readonly kind: 'timeout'; readonly watch: WatchName; readonly ms: number };
@@ -26,6 +43,8 @@ export type SessionInput =
 export type Effect =
   | { readonly kind: 'start'; readonly runtime: string }
   | { readonly kind: 'say'; readonly command: AgentCommand }
+  /** It has waited for a slot for long enough. */
+  | { readonly kind: 'hurry'; readonly runtime: string }
   | { readonly kind: 'end'; readonly runtime: string; readonly reason: RuntimeEndReason };
 
 export interface Decision {

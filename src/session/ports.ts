@@ -52,6 +52,14 @@ export interface Voice {
   markTurn(open: boolean): void;
 }
 
+/** The place of a process in the pool: had, or waited for. */
+export interface Slot {
+  /** Whether the process gets one message only; settled once granted. */
+  readonly perMessage: boolean;
+  /** Resolves when the process may start, or is not wanted any more (`signal`); never after the daemon has left. */
+  granted(signal: AbortSignal): Promise<void>;
+}
+
 /** The runtime's side of its session. */
 export interface Listener {
   readonly id: string;

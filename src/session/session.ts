@@ -24,9 +24,19 @@ export interface SessionPorts {
   readonly committer: Committer;
   readonly limits: WatchLimits;
   /** Makes the runtime's row in this draft and begins its start after the commit. */
-  start(draft: Draft, session: Session, runtime: string): Voice;
+  start(draft: Draft, session: Session, runtime: string): Started;
+  /** The runtime has waited for its slot for long enough: it starts without one, after the commit. */
+  hurry?(draft: Draft, runtime: string): void;
+  /** Something of the session is durably otherwise. */
+  settled?(session: Session): void;
   /** A decision or an effect threw what it never should: the host logs it. */
   report(error: unknown): void;
+}
+
+/** What a start gives: the runtime, and what the session is told of its place in the pool. */
+export interface Started {
+  readonly voice: Voice;
+  readonly inputs?: readonly SessionInput[];
 }
 
 export class Session implements Listener {
@@ -150,8 +160,14 @@ export class Session implements Listener {
     const inputs: SessionInput[] = [];
     for (const effect of decision.effects) {
       switch (effect.kind) {
-        case 'start':
-          this.#voice = this.#ports.start(draft, this, effect.runtime);
+        case 'start': {
+          const started = this.#ports.start(draft, this, effect.runtime);
+          this.#voice = started.voice;
+          inputs.push(...(started.inputs ?? []));
+          break;
+        }
+        case 'hurry':
+          this.#ports.hurry?.(draft, effect.runtime);
           break;
         case 'end':
           this.#voice?.end(draft, effect.reason);
@@ -172,6 +188,7 @@ export class Session implements Listener {
     this.#watchman.follow(this.#state);
     const open = this.#state.turn.kind === 'running';
     if (open !== (before.turn.kind === 'running')) this.#voice?.markTurn(open);
+    this.#ports.settled?.(this);
   }
 
   #record(): SessionRecord {

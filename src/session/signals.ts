@@ -87,6 +87,8 @@ export type AgentSignal =
   | { readonly kind: 'ask'; readonly ask: AgentAsk }
   /** The agent takes a request of its own back. */
   | { readonly kind: 'ask-withdrawn'; readonly request: string }
+  /** How many background tasks run in the process now: they go on between turns and may wake the agent. */
+  | { readonly kind: 'background'; readonly tasks: number }
   /** The agent's own id of the conversation is known or has changed. */
   | { readonly kind: 'agent-session'; readonly id: string }
   /** The agent acknowledged an interrupt (its turn's ending follows on its own). */
@@ -129,6 +131,8 @@ export type RuntimeInput =
       readonly startupMs: number;
       readonly version?: string;
       readonly resumed: boolean;
+      /** It gets one message only. */
+      readonly perMessage?: true;
       readonly agentSessionId?: string;
     }
   /** It never became ready. `retry`: nothing was wrong with it, start again (a takeover in the handshake). */

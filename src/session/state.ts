@@ -8,12 +8,20 @@
  *   turn     none → queued → running → none               (at most one; P1: leaves `running` or `queued` by exactly one ending)
  */
 import type { By, NewEvent, TurnFailureCode } from '../protocol/index.ts';
+import type { Degraded } from './degrade.ts';
 import type { SessionSpec } from './ports.ts';
 
 export type RuntimeLink =
   | { readonly kind: 'none' }
   /** Its row is in the journal; the process is being started and greeted. No message is in it. */
-  | { readonly kind: 'starting'; readonly id: string }
+  | {
+      readonly kind: 'starting';
+      readonly id: string;
+      /** It gets one message and is ended behind it. */
+      readonly perMessage?: true;
+      /** It waits for its slot in the pool: nothing has been started. */
+      readonly waiting?: true;
+    }
   /** It takes prompts. `turns` counts the turns it has had. */
   | {
       readonly kind: 'ready';
@@ -22,6 +30,9 @@ export type RuntimeLink =
       readonly startedAt: string;
       readonly startupMs: number;
       readonly turns: number;
+      readonly perMessage?: true;
+      /** Background tasks that run in it. */
+      readonly tasks?: number;
     }
   /** It is being ended; nothing is written to it and no other process serves the session before it is gone. */
   | { readonly kind: 'ending'; readonly id: string };
@@ -72,12 +83,17 @@ export interface SessionState {
   readonly agentSessionId?: string;
   /** Whether the agent has taken a message in under that id: before, there is nothing on its side to resume. */
   readonly conversed: boolean;
+  /** Its warm process failed: it runs per message until then. */
+  readonly degraded?: Degraded;
 }
 
 /** What changes the state but is no event: nobody outside needs it, the next daemon does. */
 export type InternalFact =
   | { readonly type: '#runtime-linked'; readonly link: RuntimeLink }
   | { readonly type: '#turn-received' }
+  /** Its message never entered the process that it was handed to: it waits for another. */
+  | { readonly type: '#turn-returned' }
+  | { readonly type: '#background'; readonly tasks: number }
   | { readonly type: '#turn-stopping'; readonly stopping: Stopping }
   | { readonly type: '#agent-session'; readonly id: string }
   | { readonly type: '#spec'; readonly spec: SessionSpec };

@@ -8,6 +8,7 @@ import {
   type SessionView,
   type TurnView,
 } from '../protocol/index.ts';
+import { kindOf } from './endings.ts';
 import type { SessionState } from './state.ts';
 
 /** What the API shows of a session. `rssMb`: of its process tree, as last sampled. */
@@ -53,9 +54,13 @@ function stateOf(state: SessionState): SessionView['state'] {
 
 function runtimeOf(state: SessionState, rssMb: number | undefined): SessionView['runtime'] {
   const { runtime } = state;
-  if (runtime.kind !== 'ready') return { kind: 'none' };
+  const { degraded } = state;
+  const failed =
+    degraded === undefined ? {} : { degraded: { reason: degraded.reason, until: degraded.until } };
+  if (runtime.kind !== 'ready') return { kind: 'none', ...failed };
   return {
-    kind: 'warm',
+    kind: kindOf(runtime),
+    ...failed,
     pid: runtime.pid,
     startedAt: runtime.startedAt,
     ...(rssMb === undefined ? {} : { rssMb }),

@@ -22,6 +22,8 @@ export interface WatchLimits {
    * a process, the reader 1 s for what is left of its output, the journal its commits.
    */
   readonly handoverTimeoutMs: number;
+  /** For a slot in the pool. */
+  readonly maxWaitMs: number;
 }
 
 export const DEFAULT_WATCH_LIMITS: WatchLimits = {
@@ -33,6 +35,7 @@ export const DEFAULT_WATCH_LIMITS: WatchLimits = {
   startTimeoutMs: 60_000,
   endTimeoutMs: 6_000,
   handoverTimeoutMs: 30_000,
+  maxWaitMs: 10 * 60_000,
 };
 
 export interface Watch {
@@ -67,6 +70,8 @@ export function watchOf(state: SessionState, limits: WatchLimits): Watch | undef
 
 /** A turn that waits for its process. A start that fails is told when its tree is gone; this fires when neither is ever told. */
 function queuedWatch(turn: string, runtime: SessionState['runtime'], limits: WatchLimits): Watch {
+  if (runtime.kind === 'starting' && runtime.waiting === true)
+    return { name: 'waiting', ms: limits.maxWaitMs, key: `${turn} waits for ${runtime.id}`, byOutput: false };
   const start = runtime.kind === 'starting' ? limits.startTimeoutMs : 0;
   const key = `${turn} queued ${runtime.kind === 'none' ? '' : `${runtime.kind} ${runtime.id}`}`;
   const ms = start + limits.endTimeoutMs + limits.handoverTimeoutMs;

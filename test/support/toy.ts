@@ -6,6 +6,7 @@ import type { AgentSettings, Dialect } from '../../src/agents/dialect.ts';
 import type { ChildHost } from '../../src/process/ports.ts';
 import { SessionHost } from '../../src/host/index.ts';
 import { createSecretStore } from '../../src/host/secrets.ts';
+import { DEFAULT_POOL_LIMITS, type PoolLimits } from '../../src/pool/index.ts';
 import { Lifetime } from '../../src/runtime/lifetime.ts';
 import type { AgentSignal } from '../../src/session/ports.ts';
 import { DEFAULT_WATCH_LIMITS, type WatchLimits } from '../../src/session/watch.ts';
@@ -94,6 +95,7 @@ export interface ToyHostOptions {
   /** Awaited before settings are had. */
   readonly settled?: () => Promise<void>;
   readonly limits?: Partial<WatchLimits>;
+  readonly pool?: Partial<PoolLimits>;
   readonly dialect?: Dialect<unknown>;
   /** Changes what the keeper is to this daemon. */
   readonly children?: (children: ChildHost) => ChildHost;
@@ -120,16 +122,18 @@ export async function toyHost(
     secrets: createSecretStore(undefined),
     mostSessions: 1000,
     limits: { ...DEFAULT_WATCH_LIMITS, ...options.limits },
-    pool: { maxWarm: 5, warmOnCreate: true },
+    pool: { ...DEFAULT_POOL_LIMITS, ...options.pool },
     endUnclaimed: () => undefined,
     describe: () => Promise.reject(new Error('not here')),
     report,
     runtimes: {
-      create: ({ id, session, onGone }) =>
+      create: ({ id, session, slot, onGone, onMeasured }) =>
         new Lifetime({
           id,
           sessions: [session],
+          slot,
           onGone,
+          onMeasured,
           ports: {
             children,
             committer: journal,

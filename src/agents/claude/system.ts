@@ -108,7 +108,9 @@ function denied(work: Work, line: Line): void {
 
 function tasksChanged(work: Work, line: Line): void {
   const tasks = listOf(line['tasks']).length;
-  if (tasks !== work.state.tasks) change(work, { tasks });
+  if (tasks === work.state.tasks) return;
+  change(work, { tasks });
+  work.signals.push({ kind: 'background', tasks });
 }
 
 /** Comes with every change of the account's limits; only a limit that is reached is news. */

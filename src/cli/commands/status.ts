@@ -15,10 +15,11 @@ export async function run(context: Context): Promise<number> {
 function lines(status: StatusView): string[] {
   const { daemon, keeper, pool, sessions, journal } = status;
   const leases = pool.leases.map((lease) => [
-    `  ${String(lease.pid)}`,
+    `  ${lease.pid === undefined ? '-' : String(lease.pid)}`,
     lease.sessions.join(', '),
     lease.rssMb === undefined ? '' : `${String(lease.rssMb)} MB`,
-    lease.evictable ? `idle for ${seconds(lease.idleMs)}` : lease.reason,
+    lease.evictable ? 'may be ended' : 'is kept',
+    lease.reason,
   ]);
   return [
     `daemon    ${String(daemon.pid)}, version ${daemon.version}, ${String(daemon.rssMb)} MB, since ${daemon.startedAt}, home ${daemon.home}`,
@@ -27,11 +28,13 @@ function lines(status: StatusView): string[] {
       : `keeper    ${String(keeper.pid)}, version ${keeper.version}${keeper.rssMb === undefined ? '' : `, ${String(keeper.rssMb)} MB`}, ${String(keeper.children)} processes`,
     `sessions  ${String(sessions.open)} open, ${String(sessions.working)} working`,
     `journal   ${(journal.bytes / 1024 / 1024).toFixed(1)} MB, ${String(journal.events)} events${journal.full ? ', THE DISK IS FULL' : ''}`,
-    `pool      ${String(pool.leases.length)} warm`,
+    `pool      ${poolLine(pool)}`,
     ...(leases.length === 0 ? [] : [table(leases)]),
   ];
 }
 
-function seconds(ms: number): string {
-  return ms < 60_000 ? `${String(Math.round(ms / 1000))} s` : `${String(Math.round(ms / 60_000))} min`;
+function poolLine({ leases, maxWarm, waiting, perMessage = 0 }: StatusView['pool']): string {
+  const beside = perMessage === 0 ? '' : `, ${String(perMessage)} for one message`;
+  const line = waiting === 0 ? '' : `, ${String(waiting)} waiting for a slot`;
+  return `${String(leases.length)} of ${String(maxWarm)} warm${beside}${line}`;
 }

@@ -1,0 +1,338 @@
+/**
+ * The pool at work: which runtime has a slot, which waits for one, whose process is ended for whom.
+ * Owns the places and the rounds. The policy is in src/pool; that nothing in use is taken away is decided by each session in its own order.
+ *
+ * A place is taken in the commit that makes the runtime's row, and given back when the process is seen to be gone. One that waits is a row
+ * like any other that is being started: the next daemon finds it, starts it anew, and it takes its place in the line again.
+ */
+import { Rounds } from '../async/rounds.ts';
+import {
+  decideLease,
+  evictionsForBudget,
+  evictionsForLine,
+  grants,
+  overdue,
+  seconds,
+  verdictOf,
+  worn,
+  type Asking,
+  type Lease,
+  type PoolLimits,
+  type Verdict,
+} from '../pool/index.ts';
+import { PilotlightError, type StatusView } from '../protocol/index.ts';
+import { degradedAt } from '../session/degrade.ts';
+import type { SessionInput } from '../session/inputs.ts';
+import type { Draft, RuntimeRecord, SessionSpec, Slot } from '../session/ports.ts';
+import type { Session } from '../session/session.ts';
+import type { SessionState } from '../session/state.ts';
+import { leaseOf, type Place } from './place.ts';
+import type { HostedRuntime } from './ports.ts';
+
+/** Idle processes are looked for this often, or five times within a shorter idle timeout. */
+const ROUND_MS = 60_000;
+const SHORTEST_ROUND_MS = 50;
+/** How often the memory of a process in a turn is looked at, where it has a bound. */
+const KILL_ROUND_MS = 2_000;
+
+export interface SlotsPorts {
+  readonly limits: PoolLimits;
+  readonly runtime: (id: string) => HostedRuntime | undefined;
+  /** Starts a process for a session that has none and no message, if there is room. */
+  readonly warm: (session: string) => void;
+  readonly report: (error: unknown) => void;
+}
+
+export class Slots {
+  readonly #ports: SlotsPorts;
+  readonly #limits: PoolLimits;
+  /** In the order in which they asked. */
+  readonly #places = new Map<string, Place>();
+  readonly #rounds: Rounds;
+  readonly #killRounds: Rounds | undefined;
+  #closed = false;
+
+  constructor(ports: SlotsPorts) {
+    this.#ports = ports;
+    this.#limits = ports.limits;
+    const everyMs = Math.min(
+      ROUND_MS,
+      Math.max(SHORTEST_ROUND_MS, Math.ceil(ports.limits.idleTimeoutMs / 5)),
+    );
+    this.#rounds = new Rounds(everyMs, () => void this.#round());
+    this.#rounds.start();
+    if (ports.limits.killMb !== undefined) {
+      this.#killRounds = new Rounds(KILL_ROUND_MS, () => void this.#killRound());
+      this.#killRounds.start();
+    }
+  }
+
+  /** A runtime that is to be started takes a place, in this draft; idle ones are ended for it, in the same. */
+  take(draft: Draft, session: Session, runtime: string): { slot: Slot; inputs: SessionInput[] } {
+    const verdict = this.#verdict(session.state, draft.now);
+    const perMessage = verdict.kind === 'per-message';
+    const waits = verdict.kind === 'line' || verdict.kind === 'refuse';
+    const place: Place = { runtime, session, perMessage, usedAt: this.#rounds.now(), recovered: false };
+    if (waits) place.gate = Promise.withResolvers<void>();
+    this.#places.set(runtime, place);
+    draft.onRollback(() => {
+      this.#places.delete(runtime);
+    });
+    if (verdict.kind === 'line')
+      for (const lease of verdict.evict)
+        this.#evict(draft, lease, `its slot is needed by session ${session.id}`);
+    const inputs = waits || perMessage ? [placed(place, verdict)] : [];
+    return { slot: this.#slotOf(place), inputs };
+  }
+
+  /** A runtime that an earlier daemon started has its place again. */
+  recovered(session: Session, { id, kind }: RuntimeRecord): Slot {
+    const place: Place = {
+      runtime: id,
+      session,
+      perMessage: kind === 'per-message',
+      usedAt: this.#rounds.now(),
+      recovered: true,
+    };
+    this.#places.set(id, place);
+    this.#note(place);
+    return this.#slotOf(place);
+  }
+
+  /** The process is gone. */
+  gone(runtime: string): void {
+    const place = this.#places.get(runtime);
+    if (place === undefined) return;
+    this.#places.delete(runtime);
+    if (place.replacing === true && !this.#closed) this.#ports.warm(place.session.id);
+    this.#moveOn();
+  }
+
+  /** Something of the session is otherwise, durably. */
+  changed(session: Session): void {
+    const { runtime } = session.state;
+    const place = runtime.kind === 'none' ? undefined : this.#places.get(runtime.id);
+    if (place === undefined) return;
+    place.usedAt = this.#rounds.now();
+    this.#note(place);
+    this.#moveOn();
+    this.#renew(place);
+  }
+
+  /** It has waited for long enough: its message runs in a process of its own. */
+  hurry(draft: Draft, runtime: string): void {
+    draft.afterCommit(() => {
+      const place = this.#places.get(runtime);
+      if (place?.gate === undefined || this.#closed) return;
+      place.perMessage = true;
+      this.#grant(place);
+    });
+  }
+
+  /** Throws `pool_full` when a message of this session could not even wait. */
+  refuseWhenFull(state: SessionState): void {
+    if (state.runtime.kind !== 'none') return;
+    const verdict = this.#verdict(state, Date.now());
+    if (verdict.kind !== 'refuse') return;
+    throw new PilotlightError(
+      'pool_full',
+      `There is no slot for session ${state.spec.id}: ${verdict.reason}`,
+      {
+        fix: 'Send again when a turn has ended, or raise pool.maxWarm or pool.maxWaiting.',
+      },
+    );
+  }
+
+  /** Whether a process may be started before there is a message for it. */
+  mayWarm(spec: Pick<SessionSpec, 'model'>): boolean {
+    const verdict = decideLease(asking(spec), this.#view(), this.#limits);
+    return verdict.kind === 'start' || (verdict.kind === 'line' && !verdict.full);
+  }
+
+  /** Memory of a runtime was read. */
+  measured(runtime: string): void {
+    const place = this.#places.get(runtime);
+    if (place !== undefined) this.#renew(place);
+  }
+
+  status(): StatusView['pool'] {
+    const all = this.#leases();
+    // A process of one message has no slot.
+    const warm = all.filter((lease) => lease.kind === 'warm');
+    const leases = warm.map((lease) => {
+      const { runtime, sessions, rssMb, idleMs } = lease;
+      const link = this.#places.get(runtime)?.session.state.runtime;
+      const pid = this.#ports.runtime(runtime)?.pid ?? (link?.kind === 'ready' ? link.pid : undefined);
+      return {
+        runtime,
+        sessions: [...sessions],
+        ...(pid === undefined ? {} : { pid }),
+        ...(rssMb === undefined ? {} : { rssMb }),
+        idleMs: Math.round(idleMs),
+        ...verdictOf(lease, this.#limits),
+      };
+    });
+    return {
+      maxWarm: this.#limits.maxWarm,
+      leases,
+      waiting: this.#line().length,
+      perMessage: all.length - warm.length,
+    };
+  }
+
+  /** Nothing is granted or ended by the pool any more. */
+  close(): void {
+    this.#closed = true;
+    this.#rounds.stop();
+    this.#killRounds?.stop();
+  }
+
+  #verdict(state: SessionState, now: number): Verdict {
+    const degraded = degradedAt(state, now);
+    const reason = degraded === undefined ? undefined : `its warm process failed: ${degraded.reason}`;
+    return decideLease({ ...asking(state.spec), degraded: reason }, this.#view(), this.#limits);
+  }
+
+  #view(): { readonly leases: readonly Lease[]; readonly waiting: number } {
+    return { leases: this.#leases(), waiting: this.#line().length };
+  }
+
+  #leases(): Lease[] {
+    const now = this.#rounds.now();
+    return [...this.#places.values()].flatMap((place) =>
+      place.gate === undefined ? [leaseOf(place, now, this.#ports.runtime(place.runtime)?.rssMb)] : [],
+    );
+  }
+
+  #line(): Place[] {
+    return [...this.#places.values()].filter((place) => place.gate !== undefined);
+  }
+
+  #slotOf(place: Place): Slot {
+    return {
+      get perMessage() {
+        return place.perMessage;
+      },
+      granted: async (signal) => {
+        const { gate } = place;
+        if (gate === undefined) return;
+        const leave = (): void => {
+          if (place.gate === undefined) return;
+          this.#places.delete(place.runtime);
+          gate.resolve();
+        };
+        signal.addEventListener('abort', leave);
+        if (signal.aborted) leave();
+        await gate.promise;
+        signal.removeEventListener('abort', leave);
+      },
+    };
+  }
+
+  /** The line moves on: who may start starts; where that is not enough, idle ones are ended. */
+  #moveOn(): void {
+    if (this.#closed || this.#line().length === 0) return;
+    for (const place of this.#line().slice(0, grants(this.#view(), this.#limits))) this.#grant(place);
+    for (const lease of evictionsForLine(this.#view(), this.#limits))
+      this.#unload(lease, 'evicted', 'its slot is needed by a session that waits');
+  }
+
+  #grant(place: Place): void {
+    const { gate, session, runtime, perMessage } = place;
+    place.gate = undefined;
+    place.usedAt = this.#rounds.now();
+    gate?.resolve();
+    session.submit({ kind: 'slot', runtime, perMessage, waiting: false }).catch(this.#ports.report);
+  }
+
+  /** In the draft of the one that needs the slot. */
+  #evict(draft: Draft, lease: Lease, words: string): void {
+    this.#places.get(lease.runtime)?.session.apply(draft, [unloading(lease, 'evicted', words)]);
+  }
+
+  /** In a commit of its own; the session may decline. */
+  #unload(lease: Lease, reason: 'idle' | 'evicted' | 'replaced', words: string): void {
+    const place = this.#places.get(lease.runtime);
+    if (place === undefined || place.unloading === true) return;
+    place.unloading = true;
+    place.session
+      .submit(unloading(lease, reason, words))
+      .catch(this.#ports.report)
+      .finally(() => {
+        place.unloading = false;
+      });
+  }
+
+  /** A process that has grown or is worn is replaced between two turns (R21). */
+  #renew(place: Place): void {
+    const { runtime } = place.session.state;
+    if (this.#closed || place.perMessage || runtime.kind !== 'ready' || runtime.turns === 0) return;
+    const rssMb = this.#ports.runtime(place.runtime)?.rssMb;
+    const why = worn({ rssMb, turns: runtime.turns }, this.#limits);
+    if (why === undefined || place.replacing === true) return;
+    const lease = leaseOf(place, this.#rounds.now(), rssMb);
+    if (!verdictOf(lease, this.#limits).evictable) return;
+    place.replacing = true;
+    this.#unload(lease, 'replaced', why);
+  }
+
+  /** What the state of its session says of a place, as times of our clock. */
+  #note(place: Place): void {
+    const { runtime } = place.session.state;
+    const tasks = runtime.kind === 'ready' ? (runtime.tasks ?? 0) : 0;
+    if (tasks === 0) place.backgroundAt = undefined;
+    else place.backgroundAt ??= this.#rounds.now();
+  }
+
+  async #round(): Promise<void> {
+    await Promise.all([...this.#places.keys()].map(async (id) => this.#ports.runtime(id)?.sample()));
+    if (this.#closed) return;
+    for (const lease of overdue(this.#leases(), this.#limits)) {
+      const words = `it was idle for ${seconds(lease.idleMs)} (pool.idleTimeoutMs)`;
+      this.#unload(lease, 'idle', lease.hold === undefined ? words : verdictOf(lease, this.#limits).reason);
+    }
+    for (const lease of evictionsForBudget(this.#leases(), this.#limits))
+      this.#unload(lease, 'evicted', `the processes are over pool.memoryBudgetMb`);
+    for (const lease of evictionsForLine(this.#view(), this.#limits))
+      this.#unload(lease, 'evicted', 'there are more warm processes than pool.maxWarm');
+    this.#moveOn();
+  }
+
+  /** Past `pool.killMb` a process does not reach the end of its turn. */
+  async #killRound(): Promise<void> {
+    const { killMb } = this.#limits;
+    for (const { runtime, session } of this.#places.values()) {
+      if (session.state.turn.kind !== 'running' || killMb === undefined) continue;
+      const rssMb = await this.#ports.runtime(runtime)?.sample();
+      if (rssMb === undefined || rssMb <= killMb || this.#closed) continue;
+      const message = `${session.state.spec.agent} has grown to ${String(rssMb)} MB (pool.killMb is ${String(killMb)})`;
+      session
+        .submit({ kind: 'runtime-broken', runtime, code: 'limit_reached', message })
+        .catch(this.#ports.report);
+    }
+  }
+}
+
+function asking({ model }: Pick<SessionSpec, 'model'>): Asking {
+  return model === undefined ? {} : { model };
+}
+
+/** What the session is told of its place; in words where a person would wonder. */
+function placed(place: Place, verdict: Verdict): SessionInput {
+  const { runtime, perMessage } = place;
+  const waiting = place.gate !== undefined;
+  const words = wordsOf(verdict);
+  return { kind: 'slot', runtime, perMessage, waiting, ...(words === undefined ? {} : { words }) };
+}
+
+function wordsOf(verdict: Verdict): string | undefined {
+  if (verdict.kind === 'start') return undefined;
+  if (verdict.kind === 'refuse') return `The message waits for a slot: ${verdict.reason}`;
+  if (!verdict.full) return undefined;
+  if (verdict.kind === 'line') return `The message waits for a slot: ${verdict.reason}`;
+  return `The message runs in a process of its own: ${verdict.reason}`;
+}
+
+function unloading(lease: Lease, reason: 'idle' | 'evicted' | 'replaced', words: string): SessionInput {
+  return { kind: 'unload', reason, words, despiteBackground: lease.hold?.kind === 'background' };
+}

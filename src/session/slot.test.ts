@@ -1,0 +1,239 @@
+import { expect, test } from 'vitest';
+import type { NewEvent } from '../protocol/index.ts';
+import { decide } from './decide.ts';
+import { evolve } from './evolve.ts';
+import { degradedAt } from './degrade.ts';
+import { holdOf } from './hold.ts';
+import type { DecideContext, Effect, SessionInput } from './inputs.ts';
+import { isInternal, newSessionState, type SessionState } from './state.ts';
+
+/** A session and what it decides, input by input; `rt_n` is the n-th runtime that it starts. */
+class Deciding {
+  state: SessionState = newSessionState({
+    id: 'ses_1',
+    agent: 'claude',
+    cwd: '/w',
+    mode: 'default',
+    agentOptions: {},
+    metadata: {},
+    env: [],
+    credentials: [],
+    createdAt: '2026-01-01T00:00:00.000Z',
+  });
+  now = Date.parse('2026-01-01T00:00:00.000Z');
+  readonly events: NewEvent[] = [];
+  #runtimes = 0;
+
+  give(...inputs: readonly SessionInput[]): readonly Effect[] {
+    const context: DecideContext = {
+      now: this.now,
+      newRuntimeId: () => `rt_${String((this.#runtimes += 1))}`,
+      newTurnId: () => 'woken',
+      newPermissionId: () => 'prm',
+    };
+    const effects: Effect[] = [];
+    for (const input of inputs) {
+      const decision = decide(this.state, input, context);
+      for (const fact of decision.facts) {
+        if (!isInternal(fact)) this.events.push(fact);
+        this.state = evolve(this.state, fact, this.now);
+      }
+      effects.push(...decision.effects);
+    }
+    return effects;
+  }
+
+  types(): string[] {
+    return this.events.map((event) => event.type);
+  }
+}
+
+const send = (turn: string): SessionInput => ({ kind: 'send', turn, input: 'hi' });
+const ready = (runtime: string, perMessage = false): SessionInput => ({
+  kind: 'runtime-ready',
+  runtime,
+  pid: 7,
+  startedAt: '2026-01-01T00:00:00.000Z',
+  startupMs: 1,
+  resumed: false,
+  ...(perMessage ? { perMessage } : {}),
+});
+const receipt = (runtime: string): SessionInput => ({ kind: 'agent', runtime, signal: { kind: 'receipt' } });
+const done = (runtime: string): SessionInput => ({
+  kind: 'agent',
+  runtime,
+  signal: { kind: 'ended', outcome: { kind: 'completed', stopReason: 'end_turn' }, costs: {} },
+});
+const background = (runtime: string, tasks: number): SessionInput => ({
+  kind: 'agent',
+  runtime,
+  signal: { kind: 'background', tasks },
+});
+const crashed = (runtime: string, unwritten = false): SessionInput => ({
+  kind: 'runtime-ended',
+  runtime,
+  pid: 7,
+  reason: 'crashed',
+  code: 3,
+  lines: 0,
+  chunks: 0,
+  unwritten,
+});
+const unload = (over: Partial<Extract<SessionInput, { kind: 'unload' }>> = {}): SessionInput => ({
+  kind: 'unload',
+  reason: 'evicted',
+  words: 'it was idle',
+  despiteBackground: false,
+  ...over,
+});
+const waits: SessionInput = {
+  kind: 'slot',
+  runtime: 'rt_1',
+  perMessage: false,
+  waiting: true,
+  words: 'full',
+};
+
+test('an idle process is let go; the reason is told before it is gone', () => {
+  const session = new Deciding();
+  session.give(send('t1'), ready('rt_1'), receipt('rt_1'), done('rt_1'));
+  expect(session.give(unload())).toEqual([{ kind: 'end', runtime: 'rt_1', reason: 'evicted' }]);
+  expect(session.events.at(-1)).toMatchObject({ type: 'notice', data: { code: 'runtime_evicted' } });
+  expect(session.state.runtime.kind).toBe('ending');
+});
+
+test('a session declines while a turn, a message or a background task is open', () => {
+  const session = new Deciding();
+  session.give(send('t1'));
+  expect(holdOf(session.state)?.kind).toBe('starting');
+  expect(session.give(unload())).toEqual([]);
+  session.give(ready('rt_1'));
+  expect(holdOf(session.state)?.kind).toBe('turn');
+  expect(session.give(unload())).toEqual([]);
+  session.give(receipt('rt_1'), background('rt_1', 2), done('rt_1'));
+  expect(holdOf(session.state)).toEqual({ kind: 'background', words: '2 background tasks run' });
+  expect(session.give(unload())).toEqual([]);
+  expect(session.give(unload({ despiteBackground: true }))).toHaveLength(1);
+});
+
+test('a background task that ended holds no more', () => {
+  const session = new Deciding();
+  session.give(send('t1'), ready('rt_1'), background('rt_1', 1), done('rt_1'), background('rt_1', 0));
+  expect(holdOf(session.state)).toBeUndefined();
+});
+
+test('a process of one message ends behind its turn, and events name its kind', () => {
+  const session = new Deciding();
+  session.give(send('t1'), { kind: 'slot', runtime: 'rt_1', perMessage: true, waiting: false });
+  session.give(ready('rt_1', true), receipt('rt_1'));
+  expect(session.events.find((event) => event.type === 'turn.started')?.data).toMatchObject({
+    runtime: { kind: 'per-message', pid: 7 },
+  });
+  expect(session.give(done('rt_1'))).toEqual([{ kind: 'end', runtime: 'rt_1', reason: 'closed' }]);
+});
+
+test('a process of one message goes on while background tasks run in it', () => {
+  const session = new Deciding();
+  session.give(send('t1'), ready('rt_1', true), background('rt_1', 1));
+  expect(session.give(done('rt_1'))).toEqual([]);
+  expect(session.give(background('rt_1', 0))).toEqual([{ kind: 'end', runtime: 'rt_1', reason: 'closed' }]);
+});
+
+test('a process of one message whose message was taken back is ended as soon as it is there', () => {
+  const session = new Deciding();
+  session.give(send('t1'), { kind: 'interrupt', by: { kind: 'client' } });
+  expect(session.give(ready('rt_1', true))).toEqual([{ kind: 'end', runtime: 'rt_1', reason: 'closed' }]);
+});
+
+test('a message that waits and is interrupted leaves the line, and the next one starts anew', () => {
+  const session = new Deciding();
+  session.give(send('t1'), waits);
+  expect(session.events.at(-1)).toMatchObject({ type: 'notice', turn: 't1', data: { code: 'pool_waiting' } });
+  expect(session.give({ kind: 'interrupt', by: { kind: 'client' } })).toEqual([
+    { kind: 'end', runtime: 'rt_1', reason: 'closed' },
+  ]);
+  session.give(send('t2'));
+  const failed: SessionInput = {
+    kind: 'runtime-failed',
+    runtime: 'rt_1',
+    code: 'spawn_failed',
+    message: 'called off',
+    retry: false,
+  };
+  expect(session.give(failed)).toEqual([{ kind: 'start', runtime: 'rt_2' }]);
+  expect(session.types().filter((type) => type.startsWith('turn.'))).toEqual([
+    'turn.queued',
+    'turn.interrupted',
+    'turn.queued',
+  ]);
+});
+
+test('who waited for long enough is hurried, once', () => {
+  const session = new Deciding();
+  session.give(send('t1'), waits);
+  const timeout: SessionInput = { kind: 'timeout', watch: 'waiting', ms: 5 };
+  expect(session.give(timeout)).toEqual([{ kind: 'hurry', runtime: 'rt_1' }]);
+  expect(session.give(timeout)).toEqual([]);
+});
+
+test('a crash in a turn degrades for 1, 5, 25 minutes, and a warm turn heals', () => {
+  const session = new Deciding();
+  let runtime = 0;
+  for (const minutes of [1, 5, 25, 25]) {
+    runtime += 1;
+    session.give(
+      send(`t${String(runtime)}`),
+      ready(`rt_${String(runtime)}`),
+      receipt(`rt_${String(runtime)}`),
+    );
+    session.give(crashed(`rt_${String(runtime)}`));
+    const until = Date.parse(session.state.degraded?.until ?? '');
+    expect(until - session.now).toBe(minutes * 60_000);
+    expect(degradedAt(session.state, session.now)).toBeDefined();
+    expect(degradedAt(session.state, until)).toBeUndefined();
+    // A clock that was set back far does not hold it down.
+    expect(degradedAt(session.state, session.now - 86_400_000)).toBeUndefined();
+    session.now = until;
+  }
+  session.give(send('last'), ready('rt_5'), receipt('rt_5'), done('rt_5'));
+  expect(session.types().at(-1)).toBe('runtime.restored');
+  expect(session.state.degraded).toBeUndefined();
+});
+
+test('a person who interrupts heals; a process of one message does neither', () => {
+  const session = new Deciding();
+  session.give(send('t1'), ready('rt_1'), receipt('rt_1'), crashed('rt_1'));
+  session.give(send('t2'), ready('rt_2', true), receipt('rt_2'), crashed('rt_2'));
+  expect(session.types().filter((type) => type === 'runtime.degraded')).toHaveLength(1);
+  session.give(send('t3'), ready('rt_3', true), receipt('rt_3'), {
+    kind: 'interrupt',
+    by: { kind: 'client' },
+  });
+  expect(session.types().at(-1)).toBe('runtime.restored');
+});
+
+test('a message that never entered the process that died is given to another, once', () => {
+  const session = new Deciding();
+  session.give(send('t1'), ready('rt_1'));
+  expect(session.give(crashed('rt_1', true))).toEqual([{ kind: 'start', runtime: 'rt_2' }]);
+  session.give(ready('rt_2', true));
+  expect(session.give(crashed('rt_2', true))).toEqual([]);
+  expect(session.types().filter((type) => type === 'turn.failed')).toHaveLength(1);
+});
+
+test('a warm start that failed is tried as a process of one message before the turn fails', () => {
+  const session = new Deciding();
+  session.give(send('t1'));
+  const failed = (runtime: string): SessionInput => ({
+    kind: 'runtime-failed',
+    runtime,
+    code: 'spawn_failed',
+    message: 'no',
+    retry: false,
+  });
+  expect(session.give(failed('rt_1'))).toEqual([{ kind: 'start', runtime: 'rt_2' }]);
+  expect(session.state.degraded?.reason).toBe('no');
+  session.give({ kind: 'slot', runtime: 'rt_2', perMessage: true, waiting: false });
+  expect(session.give(failed('rt_2'))).toEqual([]);
+  expect(session.types().at(-1)).toBe('turn.failed');
+});
