@@ -98,6 +98,7 @@ function configOf(options: HostOptions, home: Home | undefined): Config {
     keeper: { ...read.keeper, ...over.keeper },
     pool: { ...read.pool, ...over.pool },
     limits: { ...read.limits, ...over.limits },
+    workspace: { ...read.workspace, ...over.workspace },
     audit: { ...read.audit, ...over.audit },
     journal: { ...read.journal, ...over.journal },
     agents: { ...read.agents, ...over.agents },

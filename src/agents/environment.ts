@@ -16,6 +16,19 @@ const OWN: Readonly<Record<string, RegExp>> = {
   codex: /^(?:OPENAI_[A-Z_]+|CODEX_HOME|CODEX_API_KEY)$/,
 };
 
+/**
+ * What leads an agent to another server, another account or another authority. A session that sets one brings its own credentials: the daemon's would
+ * be sent to whoever the session names. (A proxy alone is none: it sees no further than TLS lets it.)
+ */
+const REDIRECTS =
+  /^(?:\w+_BASE_URL|CLAUDE_CODE_(?:USE|SKIP)_\w+|CLAUDE_CONFIG_DIR|CODEX_HOME|HOME|XDG_CONFIG_HOME|AWS_(?:ENDPOINT_URL\w*|CONFIG_FILE|SHARED_CREDENTIALS_FILE|PROFILE)|CLOUD_ML_REGION|NODE_EXTRA_CA_CERTS|SSL_CERT_(?:FILE|DIR)|CODEX_CA_CERTIFICATE|OPENAI_API_BASE)$/;
+
+/** Keys of `agentOptions`, at any depth, that do the same: a provider defined or chosen, a base URL. */
+const REDIRECTING_OPTION = /^model_?provider|base_?url$/i;
+
+/** Variables that log in somewhere. */
+const CREDENTIAL = /KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL|CUSTOM_HEADERS|^AWS_/;
+
 /** Credentials of the interface → the variable that carries them. Other names are variables themselves. */
 const CREDENTIALS: Readonly<Record<string, readonly string[]>> = {
   anthropicApiKey: ['ANTHROPIC_API_KEY'],
@@ -29,6 +42,7 @@ export interface EnvironmentSources {
   readonly base: Readonly<Record<string, string | undefined>>;
   readonly env: Readonly<Record<string, string>>;
   readonly credentials: Readonly<Record<string, string>>;
+  readonly agentOptions: Readonly<Record<string, unknown>>;
   /** Allow-listed whatever the agent (fake agents in tests read their own). */
   readonly extra?: readonly string[];
 }
@@ -36,8 +50,10 @@ export interface EnvironmentSources {
 export function agentEnvironment(sources: EnvironmentSources): Record<string, string> {
   const own = OWN[sources.agent];
   const made: Record<string, string> = {};
+  const elsewhere = leadsElsewhere(sources);
   for (const [name, value] of Object.entries(sources.base)) {
-    if (value === undefined) continue;
+    if (value === undefined || name.startsWith('PILOTLIGHT_')) continue;
+    if (elsewhere && CREDENTIAL.test(name) && !COMMON.test(name)) continue;
     const allowed =
       COMMON.test(name) ||
       QUIET.test(name) ||
@@ -48,4 +64,17 @@ export function agentEnvironment(sources: EnvironmentSources): Record<string, st
   for (const [name, value] of Object.entries(sources.credentials))
     for (const variable of CREDENTIALS[name] ?? [name]) made[variable] = value;
   return { ...made, ...sources.env };
+}
+
+function leadsElsewhere({ base, env, agentOptions }: EnvironmentSources): boolean {
+  return (
+    Object.entries(env).some(([name, value]) => REDIRECTS.test(name) && value !== base[name]) ||
+    names(agentOptions).some((name) => REDIRECTING_OPTION.test(name))
+  );
+}
+
+/** Every key at every depth; a dotted one stands for several. */
+function names(options: unknown): string[] {
+  if (typeof options !== 'object' || options === null) return [];
+  return Object.entries(options).flatMap(([key, value]) => [...key.split('.'), ...names(value)]);
 }

@@ -100,6 +100,7 @@ export function createAgents(options: AgentsOptions): Agents {
         base: options.env,
         env: asked,
         credentials,
+        agentOptions: rest.agentOptions,
         ...(extra === undefined ? {} : { extra }),
       });
       const settings: AgentSettings = { ...rest, env, limits: options.limits };

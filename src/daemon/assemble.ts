@@ -43,6 +43,7 @@ export function assembleHost(options: AssembleOptions): SessionHost {
     secrets,
     limits: { ...config.runtime, endTimeoutMs: ladderMs(config.ladder), maxWaitMs: config.pool.maxWaitMs },
     mostSessions: config.limits.sessions,
+    roots: config.workspace.roots,
     pool: config.pool,
     runtimes: runtimeFactory(options, agents, secrets),
     endUnclaimed: () => {

@@ -76,6 +76,9 @@ const Config = z.strictObject({
       bodyMb: z.number().positive().max(512).default(10),
     })
     .prefault({}),
+  workspace: z
+    .strictObject({ roots: z.array(z.string().startsWith('/', 'must be an absolute path')).default([]) })
+    .prefault({}),
   audit: z.strictObject({ maxMb: z.number().positive().default(40) }).prefault({}),
   journal: z
     .strictObject({ keepDays: z.number().positive().default(30), maxMb: z.number().positive().default(2048) })

@@ -62,6 +62,8 @@ export interface HostPorts {
   readonly limits: WatchLimits;
   /** Open ones; one more is refused with `limit`. */
   readonly mostSessions: number;
+  /** Directories that sessions may work in; none: any. */
+  readonly roots: readonly string[];
   readonly pool: PoolLimits;
   /** Ends processes that the journal does not know. */
   readonly endUnclaimed: () => void;

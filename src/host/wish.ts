@@ -1,8 +1,8 @@
 /**
  * From a request to what a session is: checks what only this machine can know (agent, directory) and refuses what is not built yet.
  */
-import { stat } from 'node:fs/promises';
-import { isAbsolute, resolve } from 'node:path';
+import { realpath, stat } from 'node:fs/promises';
+import { isAbsolute, resolve, sep } from 'node:path';
 import {
   PilotlightError,
   newId,
@@ -23,6 +23,7 @@ export interface Wished {
 
 export async function wishOf(
   request: CreateSession,
+  roots: readonly string[],
   agents: { find(agent: string): Promise<AgentView | undefined>; list(): Promise<readonly AgentView[]> },
 ): Promise<Wished> {
   refuseUnsupported(request);
@@ -41,8 +42,8 @@ export async function wishOf(
         fix: 'Run `pilotlight doctor`.',
       },
     );
-  await checkDirectory(request.cwd);
-  return { spec: specOf(request), secrets: secretsOf(request) };
+  const cwd = await directoryOf(request.cwd, roots);
+  return { spec: specOf({ ...request, cwd }), secrets: secretsOf(request) };
 }
 
 function specOf(request: CreateSession): SessionSpec {
@@ -88,13 +89,27 @@ function secretsOf(request: Pick<CreateSession, 'env' | 'credentials'>): Session
   return { env: request.env ?? {}, credentials: Object.fromEntries(credentials) };
 }
 
-async function checkDirectory(cwd: string): Promise<void> {
+/** The directory as the agent is started in it. Where there are roots: its real path, so that no link leads out later. */
+async function directoryOf(cwd: string, roots: readonly string[]): Promise<string> {
   const fix = 'Give the absolute path of a directory that exists.';
   if (!isAbsolute(cwd)) throw new PilotlightError('bad_cwd', `cwd "${cwd}" is not an absolute path`, { fix });
   if (cwd.includes('\0')) throw new PilotlightError('bad_cwd', 'cwd has a NUL character', { fix });
   const found = await stat(cwd).catch(() => undefined);
   if (found === undefined) throw new PilotlightError('bad_cwd', `cwd ${cwd} does not exist`, { fix });
   if (!found.isDirectory()) throw new PilotlightError('bad_cwd', `cwd ${cwd} is not a directory`, { fix });
+  if (roots.length === 0) return resolve(cwd);
+  const real = await realpath(cwd);
+  const within = await Promise.all(roots.map((root) => isWithin(real, root)));
+  if (within.includes(true)) return real;
+  throw new PilotlightError('bad_cwd', `cwd ${cwd} is outside the directories that sessions may work in`, {
+    fix: `Give one within ${roots.join(', ')}, or change workspace.roots in config.toml.`,
+    detail: { roots },
+  });
+}
+
+async function isWithin(real: string, root: string): Promise<boolean> {
+  const top = await realpath(root).catch(() => undefined);
+  return top !== undefined && (real === top || real.startsWith(top.endsWith(sep) ? top : top + sep));
 }
 
 function refuseUnsupported(request: CreateSession): void {

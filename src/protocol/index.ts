@@ -1,4 +1,5 @@
 /** The vocabulary that every part shares: ids, events, views, requests, errors. Pure and browser-safe. */
+export * from './environment.ts';
 export * from './errors.ts';
 export * from './events.ts';
 export * from './ids.ts';

@@ -2,15 +2,25 @@
  * What clients may ask: the bodies of the API's requests. Unknown fields are refused by name (strict objects).
  */
 import { z } from 'zod';
+import { refusedVariable } from './environment.ts';
 import { TurnInput } from './events.ts';
 import { SessionMode } from './views.ts';
 
 const Name = z.string().min(1).max(200);
-const EnvName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable name: letters, digits, underscore');
+/** Of a credential too: an unknown one is a variable of the agent. */
+const EnvName = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable name: letters, digits, underscore')
+  .refine((name) => refusedVariable(name) === undefined, {
+    error: ({ input }) =>
+      `${String(input)} ${refusedVariable(String(input)) ?? ''} and may not be set by a session`,
+  });
+const EnvValue = z.string().refine((value) => !value.includes('\0'), 'may have no NUL character');
 const Credential = z.union([
-  z.string(),
-  z.strictObject({ value: z.string(), expiresAt: z.iso.datetime().optional() }),
+  EnvValue,
+  z.strictObject({ value: EnvValue, expiresAt: z.iso.datetime().optional() }),
 ]);
+const Credentials = z.record(EnvName, Credential);
 
 export const CreateSession = z.strictObject({
   agent: z.string().min(1),
@@ -20,8 +30,8 @@ export const CreateSession = z.strictObject({
   readOnly: z.strictObject({ reason: z.string().max(2000).optional() }).optional(),
   systemPrompt: z.string().max(100_000).optional(),
   mcpServers: z.record(z.string(), z.unknown()).optional(),
-  env: z.record(EnvName, z.string()).optional(),
-  credentials: z.record(z.string(), Credential).optional(),
+  env: z.record(EnvName, EnvValue).optional(),
+  credentials: Credentials.optional(),
   resume: z.string().min(1).max(200).optional(),
   name: Name.optional(),
   metadata: z.record(z.string(), z.unknown()).optional(),
@@ -42,7 +52,7 @@ export const UpdateSession = z.strictObject({
   model: z.string().min(1).max(200).optional(),
   mode: SessionMode.optional(),
   readOnly: z.strictObject({ reason: z.string().optional() }).nullable().optional(),
-  credentials: z.record(z.string(), Credential).optional(),
+  credentials: Credentials.optional(),
   metadata: z.record(z.string(), z.unknown()).optional(),
   permissionPolicy: z.array(z.unknown()).optional(),
 });
@@ -52,7 +62,7 @@ export const SendTurn = z.strictObject({
   input: TurnInput,
   whenBusy: z.enum(['reject', 'queue', 'steer', 'interrupt']).optional(),
   readOnly: z.strictObject({ reason: z.string().optional() }).optional(),
-  credentials: z.record(z.string(), Credential).optional(),
+  credentials: Credentials.optional(),
 });
 export type SendTurn = z.infer<typeof SendTurn>;
 

@@ -121,6 +121,7 @@ export async function toyHost(
     agents: { find: async () => agent, list: async () => [agent] },
     secrets: createSecretStore(undefined),
     mostSessions: 1000,
+    roots: [],
     limits: { ...DEFAULT_WATCH_LIMITS, ...options.limits },
     pool: { ...DEFAULT_POOL_LIMITS, ...options.pool },
     endUnclaimed: () => undefined,
