@@ -79,7 +79,7 @@ export class MemoryKeeper {
         if (kept === undefined) return undefined;
         claimed.add(id);
         kept.listener = listener;
-        kept.sent = from;
+        kept.sent = Math.max(from, kept.base);
         const child = this.#handle(kept, alive);
         queueMicrotask(() => this.#deliver(kept));
         return child;
@@ -130,7 +130,8 @@ export class MemoryKeeper {
         kept.output = Buffer.concat([kept.output, Buffer.from(text)]);
         setImmediate(() => this.#deliver(kept));
       },
-      (code) => this.#exit(kept, code),
+      // As the real one: that a write went through is known before the exit that it caused.
+      (code) => void setImmediate(() => this.#exit(kept, code)),
     );
   }
 
