@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { decisionOf } from './claude-asks.mjs';
 import { linesOf, resultLine, spuriousResult } from './claude-lines.mjs';
 import { ClaudeVoice } from './claude-voice.mjs';
-import { perform, withResolvers } from './perform.mjs';
+import { onceThere, perform, withResolvers } from './perform.mjs';
 import { parsePrompt, PROCESS_FAULTS } from './script.mjs';
 import { Interrupted, TurnOut } from './turn-out.mjs';
 
@@ -100,6 +100,14 @@ export class ClaudeTurn {
       await this.lines.put(this.#echo(message));
       await this.#lifecycle(message, 'started');
     }
+  }
+
+  /** A task that goes on when the turn has ended, until the file is there. It wakes nobody. */
+  async background(file) {
+    const task = { task_id: 'task_fake', task_type: 'local_bash', description: `wait for ${file}` };
+    await this.lines.put(this.say.system('background_tasks_changed', { tasks: [task] }));
+    const over = this.say.system('background_tasks_changed', { tasks: [] });
+    onceThere(file, () => void this.session.out.json(over));
   }
 
   /** Sends a request to the host. Its answer is waited for with `answered`. */

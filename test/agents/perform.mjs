@@ -35,6 +35,10 @@ const STEPS = {
   ask: async (_, turn, voice) => speak(turn, voice, wordsOf(`permission: ${await voice.ask()}`)),
   question: async (_, turn, voice) => speak(turn, voice, wordsOf(`answer: ${await voice.question()}`)),
   hold,
+  background: async (step, turn, voice) => {
+    await turn.background?.(path.resolve(turn.cwd, step.file));
+    await speak(turn, voice, ['it runs in the background']);
+  },
   recall: (_, turn, voice) =>
     speak(turn, voice, wordsOf(`I remember: ${turn.earlier().join(' | ') || 'nothing'}`)),
   think: (_, __, voice) => voice.think(['let ', 'me ', 'think ', 'about ', 'it']),
@@ -87,6 +91,15 @@ async function hold(step, turn, voice) {
   await speak(turn, voice, ['holding ', 'on ']);
   await appears(path.resolve(turn.cwd, step.file), turn.lines);
   await speak(turn, voice, ['and ', 'going ', 'on']);
+}
+
+/** Calls back once when the file is there. */
+export function onceThere(file, act) {
+  const watcher = watch(path.dirname(file), () => {
+    if (!existsSync(file)) return;
+    watcher.close();
+    act();
+  });
 }
 
 async function appears(file, lines) {

@@ -31,6 +31,7 @@ const DIRECTIVES = [
   [/^ask$/i, () => ({ kind: 'ask' })],
   [/^question$/i, () => ({ kind: 'question' })],
   [/^hold\s+(\S+)$/i, ([file]) => ({ kind: 'hold', file })],
+  [/^background\s+(\S+)$/i, ([file]) => ({ kind: 'background', file })],
   [/^recall$/i, () => ({ kind: 'recall' })],
   [/^think$/i, () => ({ kind: 'think' })],
   [/^child$/i, () => ({ kind: 'child' })],

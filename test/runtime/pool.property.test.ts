@@ -119,7 +119,9 @@ const given = fc.record({
 test('a daemon and processes that die at any moment: one ending each, no message twice, nobody waits for ever', async () => {
   await fc.assert(
     fc.asyncProperty(given, async (some) => {
-      check(await run(some), some);
+      const outcome = await run(some);
+      check(outcome, some);
+      expect(new Set(outcome.events.map((event) => event.session)).size).toBe(some.sessions);
     }),
     { numRuns: 200 },
   );

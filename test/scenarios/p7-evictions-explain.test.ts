@@ -226,3 +226,146 @@ test('warm processes switched off, or a model that does not run warm: per messag
   checkJournal(await off.events(session));
   await off.stop();
 });
+
+test('a background task holds its process, in words; when it has ended the process is given up', async () => {
+  await using home = homeWith('maxWarm = 1\nidleTimeoutMs = 200');
+  const daemon = await TestDaemon.start(home);
+  const gate = join(home.cwd, 'gate');
+  const session = await daemon.session('claude');
+  expect((await daemon.turn(session, `background ${gate}`)).type).toBe('turn.completed');
+  // Another message finds no slot, and rounds are made meanwhile: the process stays.
+  const other = await daemon.session('claude');
+  await daemon.turn(other, 'say beside');
+  const beside = await daemon.follow(other, (event) => event.type === 'runtime.ended');
+  expect(of(beside, 'runtime.started')[0]?.data['kind']).toBe('per-message');
+  expect((await pool(daemon)).leases).toMatchObject([
+    { sessions: [session], evictable: false, reason: 'a background task runs' },
+  ]);
+  expect(of(await daemon.events(session), 'runtime.ended')).toEqual([]);
+  writeFileSync(gate, '');
+  const events = await daemon.follow(session, (event) => event.type === 'runtime.ended');
+  expect(events.at(-1)?.data['reason']).toBe('idle');
+  await daemon.stop();
+});
+
+test('a background task that never ends holds its process only so long', async () => {
+  await using home = homeWith('idleTimeoutMs = 200\nbackgroundMaxMs = 300');
+  const daemon = await TestDaemon.start(home);
+  const session = await daemon.session('claude');
+  await daemon.turn(session, 'background never');
+  const events = await daemon.follow(session, (event) => event.type === 'runtime.ended');
+  expect(events.find(isNotice('runtime_idle'))?.data['message']).toContain(
+    'a background task runs for longer',
+  );
+  await daemon.stop();
+});
+
+for (const agent of ['claude', 'codex'])
+  test(`${agent}: a process that crashes in a turn degrades its session to per message; a person who interrupts heals it`, async () => {
+    await using home = homeWith('');
+    const daemon = await TestDaemon.start(home);
+    const session = await daemon.session(agent);
+    expect((await daemon.turn(session, 'die@5\nsay a few words')).type).toBe('turn.failed');
+    const degraded = of(await daemon.events(session), 'runtime.degraded')[0]?.data;
+    expect(degraded?.['reason']).toContain('exited with code 3');
+    const view = (await daemon.request('GET', `/v1/sessions/${session}`)).body;
+    expect(view.runtime.degraded).toEqual(degraded);
+    expect((await daemon.turn(session, 'say on')).data['text']).toBe('on');
+    const turn = await daemon.send(session, 'tool-hang');
+    await daemon.follow(session, (event) => event.turn === turn && event.type === 'tool.started');
+    await daemon.request('POST', `/v1/sessions/${session}/interrupt`, {});
+    await daemon.ending(session, turn);
+    expect(of(await daemon.events(session), 'runtime.restored')).toHaveLength(1);
+    await daemon.turn(session, 'say warm');
+    const events = await daemon.events(session);
+    expect(of(events, 'runtime.started').map((event) => event.data['kind'])).toEqual([
+      'warm',
+      'per-message',
+      'per-message',
+      'warm',
+    ]);
+    checkJournal(events);
+    await daemon.stop();
+  });
+
+test('a warm start that fails: the same message is tried in a process of its own before its turn fails', async () => {
+  await using home = homeWith('warmOnCreate = false');
+  const daemon = await TestDaemon.start(home);
+  const once = join(home.cwd, 'once');
+  const session = await daemon.session('claude', {
+    env: { FAKE_FAULT: 'exit-at-start:7', FAKE_FAULT_ONCE: once },
+  });
+  expect((await daemon.turn(session, 'say on')).data['text']).toBe('on');
+  const events = await daemon.events(session);
+  expect(of(events, 'runtime.degraded')).toHaveLength(1);
+  expect(of(events, 'runtime.started').map((event) => event.data['kind'])).toEqual(['per-message']);
+  checkJournal(events);
+  await daemon.stop();
+});
+
+test('a process that has had its turns is replaced between two of them, by one that resumes', async () => {
+  await using home = homeWith('recycleTurns = 2');
+  const daemon = await TestDaemon.start(home);
+  const session = await daemon.session('claude');
+  for (const word of ['one', 'two']) await daemon.turn(session, `say ${word}`);
+  const events = await daemon.follow(
+    session,
+    (event, all) => event.type === 'runtime.started' && of(all, 'runtime.started').length === 2,
+  );
+  expect(of(events, 'runtime.ended')[0]?.data['reason']).toBe('replaced');
+  expect(events.at(-1)?.data).toMatchObject({ kind: 'warm', resumed: true });
+  expect((await daemon.turn(session, 'recall')).data['text']).toContain('say two');
+  checkJournal(await daemon.events(session));
+  await daemon.stop();
+});
+
+test('a process that has grown is replaced between turns; one that has grown too far does not end its turn', async () => {
+  await using home = homeWith('recycleMb = 200\nkillMb = 500');
+  const daemon = await TestDaemon.start(home);
+  const session = await daemon.session('claude');
+  await daemon.turn(session, 'memory 200 MB');
+  const events = await daemon.follow(session, (event) => event.type === 'runtime.ended');
+  expect(events.at(-1)?.data['reason']).toBe('replaced');
+  expect(events.find(isNotice('runtime_replaced'))?.data['message']).toContain('pool.recycleMb is 200');
+  const ending = await daemon.turn(session, 'memory 600 MB then tool-hang');
+  expect(ending.data).toMatchObject({ code: 'limit_reached', effects: 'possible' });
+  expect(ending.data['message']).toContain('pool.killMb is 500');
+  expect((await daemon.turn(session, 'say on')).data['text']).toBe('on');
+  expect(of(await daemon.events(session), 'runtime.degraded')).toEqual([]);
+  checkJournal(await daemon.events(session));
+  await daemon.stop();
+});
+
+test('a memory budget: one more process than fits ends the least recently used', async () => {
+  await using home = homeWith('memoryBudgetMb = 190\nwarmOnCreate = false');
+  const daemon = await TestDaemon.start(home);
+  const sessions = [];
+  for (const word of ['one', 'two', 'three', 'four']) {
+    const session = await daemon.session('claude');
+    sessions.push(session);
+    await daemon.turn(session, `say ${word}`);
+  }
+  const events = await daemon.follow(sessions[0] ?? '', (event) => event.type === 'runtime.ended');
+  expect(events.at(-1)?.data['reason']).toBe('evicted');
+  await daemon.stop();
+});
+
+test('killed while it ends one process for another: the next daemon starts what waits, and says the right reason', async () => {
+  await using home = homeWith('maxWarm = 1\nwarmOnCreate = false');
+  const first = await TestDaemon.start(home);
+  // It takes its time to leave: the daemon dies meanwhile.
+  const slow = await first.session('codex', { env: { FAKE_FAULT: 'eof-late:1000,ignore-sigterm' } });
+  await first.turn(slow, 'say one');
+  const env = { FAKE_AGENT_LOG: join(home.cwd, 'received') };
+  const other = await first.session('claude', { env });
+  const turn = await first.send(other, 'say two');
+  await first.kill9();
+  const daemon = await TestDaemon.takeOver(home);
+  expect((await daemon.ending(other, turn)).at(-1)?.data['text']).toBe('two');
+  expect(received(env.FAKE_AGENT_LOG)).toEqual(['say two']);
+  const events = await daemon.follow(slow, (event) => event.type === 'runtime.ended');
+  expect(events.at(-1)?.data['reason']).toBe('evicted');
+  expect((await daemon.turn(slow, 'recall')).data['text']).toContain('say one');
+  for (const session of [slow, other]) checkJournal(await daemon.events(session));
+  await daemon.stop();
+});
