@@ -12,6 +12,7 @@ import { checkConfig, processEnvironment, readConfig, type Config } from './daem
 import { assembleHost } from './daemon/assemble.ts';
 import { openHome, type Home } from './daemon/home.ts';
 import { localHost, type LocalHost } from './daemon/local.ts';
+import { createSecretStore } from './host/index.ts';
 import { openJournal } from './journal/index.ts';
 import { createDirectHost, reapDead } from './process/index.ts';
 import { VERSION } from './protocol/index.ts';
@@ -56,13 +57,17 @@ export async function createHost(options: HostOptions = {}): Promise<LocalHost> 
     ...(records === undefined ? {} : { recordDir: records }),
   });
   const startedAt = new Date(performance.timeOrigin).toISOString();
+  const secrets = createSecretStore({
+    ...(home === undefined ? {} : { directory: home.secrets }),
+    persist: config.secrets.persist,
+  });
   const host = assembleHost({
     config,
     env,
     journal,
     children,
     report,
-    secrets: home?.secrets,
+    secrets,
     describe: async () => ({
       daemon: {
         pid: process.pid,
@@ -80,6 +85,7 @@ export async function createHost(options: HostOptions = {}): Promise<LocalHost> 
     await host.drain(DISPOSE_GRACE_MS);
     await children[Symbol.asyncDispose]();
     await journal.close();
+    secrets.dispose();
   });
 }
 
@@ -100,6 +106,7 @@ function configOf(options: HostOptions, home: Home | undefined): Config {
     limits: { ...read.limits, ...over.limits },
     workspace: { ...read.workspace, ...over.workspace },
     audit: { ...read.audit, ...over.audit },
+    secrets: { ...read.secrets, ...over.secrets },
     journal: { ...read.journal, ...over.journal },
     agents: { ...read.agents, ...over.agents },
   });

@@ -5,7 +5,7 @@
  * `translate` and `accept` are pure: state in, state out. The state is plain JSON (at most 64 KiB) because it is written with
  * the offset of the line in one transaction and read back by the next daemon.
  */
-import type { TurnInput } from '../protocol/index.ts';
+import type { McpServers, TurnInput } from '../protocol/index.ts';
 import type { SessionMode } from '../protocol/index.ts';
 import type { AgentCommand, AgentSignal } from '../session/ports.ts';
 
@@ -25,7 +25,16 @@ export interface AgentSettings {
   readonly agentOptions: Readonly<Record<string, unknown>>;
   /** The agent's whole environment: allow-listed variables of the daemon, overlaid with the session's env and credentials. */
   readonly env: Readonly<Record<string, string>>;
+  /** Servers that the session brings along, besides those of the agent's own configuration; absent for none. */
+  readonly mcp?: SessionMcp;
   readonly limits: RuntimeLimits;
+}
+
+export interface SessionMcp {
+  /** Values in them are secret. */
+  readonly servers: McpServers;
+  /** The directory of this session's files: what a plan asks for is put there, readable by this user alone, and removed with the session. */
+  readonly filesAt: string;
 }
 
 /** Bounds that a dialect passes on to its agent or needs itself, ms. */
@@ -41,11 +50,19 @@ export interface AgentBinary {
   readonly version?: string;
 }
 
+/** A file that the agent reads at its start. Nothing secret is in it. */
+export interface PlannedFile {
+  readonly path: string;
+  readonly text: string;
+}
+
 /** How to start the agent. */
 export interface StartPlan {
   readonly file: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** Written before the start. */
+  readonly files?: readonly PlannedFile[];
   /** Lines (each with its newline) that ask the agent to end by itself; '' when closing stdin is the goodbye. */
   readonly goodbye: string;
 }

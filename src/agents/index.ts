@@ -4,7 +4,7 @@
 import type { AgentView } from '../protocol/index.ts';
 import { claude } from './claude/index.ts';
 import { codex } from './codex/index.ts';
-import type { AgentBinary, AgentSettings, Dialect, RuntimeLimits } from './dialect.ts';
+import type { AgentBinary, AgentSettings, Dialect, RuntimeLimits, SessionMcp } from './dialect.ts';
 import { agentEnvironment } from './environment.ts';
 import { findAgent, type Found } from './find.ts';
 
@@ -48,6 +48,7 @@ export interface StartFor {
   readonly agentOptions: Readonly<Record<string, unknown>>;
   readonly env: Readonly<Record<string, string>>;
   readonly credentials: Readonly<Record<string, string>>;
+  readonly mcp?: SessionMcp;
 }
 
 export interface Agents {

@@ -109,7 +109,11 @@ function sessionOptions(command: Command): Command {
     .option('--model <model>', 'model')
     .option('--mode <mode>', 'default, acceptEdits, plan, readOnly or bypass')
     .option('--read-only [reason]', 'the session may not change anything')
-    .option('--name <name>', 'a name for lists');
+    .option('--name <name>', 'a name for lists')
+    .option(
+      '--mcp-config <file>',
+      'MCP servers of the session, as JSON; `${NAME}` in it is a variable of yours',
+    );
 }
 
 function sessionCommands(add: Add): void {

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { SessionMode, type CreateSession } from '../protocol/index.ts';
 import type { Context } from './context.ts';
 import { UsageError } from './exit.ts';
+import { mcpServersOf } from './mcp-config.ts';
 import { choiceOf, textOf, type Options } from './options.ts';
 
 const ANY = /^(?:PATH|IS_SANDBOX|DISABLE_[A-Z0-9_]+|CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC)$/;
@@ -19,6 +20,7 @@ export function wishOf(context: Context, options: Options): CreateSession {
   const model = textOf(options, 'model');
   const name = textOf(options, 'name');
   const readOnly = options['readOnly'];
+  const mcpConfig = textOf(options, 'mcpConfig');
   const env = goesAlong(context.env, agent);
   return {
     agent,
@@ -27,6 +29,7 @@ export function wishOf(context: Context, options: Options): CreateSession {
     ...(model === undefined ? {} : { model }),
     ...(name === undefined ? {} : { name }),
     ...(readOnly === undefined ? {} : { readOnly: typeof readOnly === 'string' ? { reason: readOnly } : {} }),
+    ...(mcpConfig === undefined ? {} : { mcpServers: mcpServersOf(mcpConfig, context.env) }),
     // Another machine's daemon has its own PATH and keys.
     ...(context.remote || Object.keys(env).length === 0 ? {} : { env }),
   };

@@ -4,13 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { createAgents, type Agents, type RuntimeLimits } from '../agents/index.ts';
-import {
-  createSecretStore,
-  SessionHost,
-  type HostPorts,
-  type RuntimeFactory,
-  type SecretStore,
-} from '../host/index.ts';
+import { SessionHost, type HostPorts, type RuntimeFactory, type SecretStore } from '../host/index.ts';
 import { treeMemory } from '../process/index.ts';
 import type { ChildHost } from '../process/ports.ts';
 import { PilotlightError } from '../protocol/index.ts';
@@ -24,8 +18,7 @@ export interface AssembleOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly journal: Journal;
   readonly children: ChildHost;
-  /** Directory of secret files; undefined keeps them in memory. */
-  readonly secrets: string | undefined;
+  readonly secrets: SecretStore;
   readonly describe: HostPorts['describe'];
   readonly report: (error: unknown) => void;
   /** Protocol lines of a runtime, when debugging is on. */
@@ -36,7 +29,7 @@ export function assembleHost(options: AssembleOptions): SessionHost {
   const { config, env, journal, children } = options;
   const limits: RuntimeLimits = config.runtime;
   const agents = createAgents({ env, paths: pathsOf(config), limits, extraEnv: config.agents.env });
-  const secrets = createSecretStore(options.secrets);
+  const { secrets } = options;
   return new SessionHost({
     journal,
     agents,
@@ -80,6 +73,7 @@ function runtimeFactory(options: AssembleOptions, agents: Agents, secrets: Secre
           return input;
         },
         settings: () => settingsOf(agents, secrets, wish()),
+        place: ({ path, text }) => secrets.place(path, text),
         ...(trace === undefined ? {} : { trace: (way, text) => trace(id, way, text) }),
       };
       return new Lifetime({ id, sessions: [session], slot, ports, onGone, onMeasured });
@@ -94,6 +88,8 @@ async function settingsOf(
 ): ReturnType<RuntimePorts['settings']> {
   const { spec, resume } = wish;
   const { model, systemPrompt } = spec;
+  const had = secrets.get(spec.id);
+  const servers = had.mcpServers;
   const { settings, binary } = await agents.prepare({
     session: spec.id,
     agent: spec.agent,
@@ -104,7 +100,14 @@ async function settingsOf(
     ...(resume === undefined ? {} : { resume }),
     freshId: randomUUID(),
     agentOptions: spec.agentOptions,
-    ...secrets.get(spec.id),
+    env: had.env,
+    credentials: had.credentials,
+    ...(Object.keys(servers).length === 0 ? {} : { mcp: { servers, filesAt: secrets.filesAt(spec.id) } }),
   });
-  return { settings, binary };
+  const missing = [
+    ...spec.env.filter((name) => !(name in had.env)),
+    ...spec.credentials.filter((name) => !(name in had.credentials)),
+    ...(spec.mcpServers ?? []).filter((name) => !(name in servers)),
+  ];
+  return { settings, binary, missing };
 }

@@ -80,6 +80,8 @@ const Config = z.strictObject({
     .strictObject({ roots: z.array(z.string().startsWith('/', 'must be an absolute path')).default([]) })
     .prefault({}),
   audit: z.strictObject({ maxMb: z.number().positive().default(40) }).prefault({}),
+  /** Whether values of `env`, `credentials` and MCP servers are written to `secrets/`; a session that needs them cannot be started by the next daemon otherwise. */
+  secrets: z.strictObject({ persist: z.boolean().default(true) }).prefault({}),
   journal: z
     .strictObject({ keepDays: z.number().positive().default(30), maxMb: z.number().positive().default(2048) })
     .prefault({}),

@@ -5,7 +5,7 @@
 import { rmSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { createApi, type Api, type ApiLimits, type Listening } from '../api/index.ts';
-import type { SessionHost } from '../host/index.ts';
+import { createSecretStore, type SessionHost } from '../host/index.ts';
 import { openJournal, type OpenJournal } from '../journal/index.ts';
 import { processIdentity, socketPath, treeMemory } from '../process/index.ts';
 import { messageOf, PilotlightError, VERSION, type StatusView } from '../protocol/index.ts';
@@ -116,7 +116,7 @@ function hostOf(running: Running): SessionHost {
     env,
     journal,
     children: keeper,
-    secrets: home.secrets,
+    secrets: createSecretStore({ directory: home.secrets, persist: config.secrets.persist }),
     describe,
     report,
     ...(config.runtime.debug ? { trace: openTrace(home.logs) } : {}),

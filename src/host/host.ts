@@ -58,6 +58,7 @@ export class SessionHost implements Host {
       report: this.#ports.report,
     });
     this.#ports.endUnclaimed();
+    this.#ports.secrets.sweep((session) => this.#ports.journal.session(session)?.closed === false);
   }
 
   get epoch(): string {

@@ -2,4 +2,9 @@
 export type { Answered, Caller, Host, Idempotency, Page } from './face.ts';
 export { SessionHost } from './host.ts';
 export type { HostedRuntime, HostPorts, RuntimeFactory, StartWish } from './ports.ts';
-export { createSecretStore, type SecretStore, type SessionSecrets } from './secrets.ts';
+export {
+  createSecretStore,
+  type SecretStore,
+  type SecretStoreOptions,
+  type SessionSecrets,
+} from './secrets.ts';

@@ -18,6 +18,7 @@ const Spec = z.object({
   domain: z.string().exactOptional(),
   agentOptions: z.record(z.string(), z.unknown()),
   metadata: z.record(z.string(), z.unknown()),
+  mcpServers: z.array(z.string()).exactOptional(),
   env: z.array(z.string()),
   credentials: z.array(z.string()),
   createdAt: z.string(),

@@ -1,54 +1,146 @@
 /**
- * Values of `env` and `credentials`, a file a session, 0600: what was given as a secret is here and nowhere else.
- * Without a directory (library in memory) they live in memory only.
+ * Values of `env` and `credentials` and the definitions of MCP servers, a file a session, 0600: what was given as a secret is here and nowhere else.
+ * Beside it lie the files that a session's agent reads at its start. Without a directory, or when they are not to persist, values live in memory only.
  */
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { PilotlightError } from '../protocol/index.ts';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { McpServers, PilotlightError } from '../protocol/index.ts';
 
-export interface SessionSecrets {
+const SessionSecrets = z.object({
   /** Variable → value, for the agent's environment. */
-  readonly env: Readonly<Record<string, string>>;
+  env: z.record(z.string(), z.string()).default({}),
   /** Name (`anthropicApiKey`, …) → value. */
-  readonly credentials: Readonly<Record<string, string>>;
-}
+  credentials: z.record(z.string(), z.string()).default({}),
+  mcpServers: McpServers.default({}),
+});
+export type SessionSecrets = Readonly<z.infer<typeof SessionSecrets>>;
 
 export interface SecretStore {
   put(session: string, secrets: SessionSecrets): void;
   get(session: string): SessionSecrets;
+  /** Values and files. */
   remove(session: string): void;
+  /** The directory of files that a session's agent reads at its start; made when one is written. */
+  filesAt(session: string): string;
+  /** Writes such a file, whole or not at all. */
+  place(path: string, text: string): void;
+  /** Removes what belongs to no such session: leftovers of a daemon that died. */
+  sweep(isOpen: (session: string) => boolean): void;
+  /** Removes a directory that was made for a store without one. */
+  dispose(): void;
 }
 
-const NONE: SessionSecrets = { env: {}, credentials: {} };
+export interface SecretStoreOptions {
+  /** Absent: one is made under the temporary directory when it is needed. */
+  readonly directory?: string;
+  /** Whether values are written. */
+  readonly persist: boolean;
+}
 
-export function createSecretStore(directory: string | undefined): SecretStore {
+export function createSecretStore(options: SecretStoreOptions): SecretStore {
+  const { directory } = options;
+  if (directory !== undefined) {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    chmodSync(directory, 0o700);
+  }
+  const values = directory !== undefined && options.persist ? onDisk(directory) : inMemory();
+  let made: string | undefined;
+  const base = (): string => directory ?? (made ??= mkdtempSync(join(tmpdir(), 'pilotlight-')));
+  return {
+    put: (session, secrets) => values.put(session, secrets),
+    get: (session) => values.get(session),
+    remove(session) {
+      values.forget(session);
+      const where = directory ?? made;
+      if (where !== undefined) rmSync(filesIn(where, session), { recursive: true, force: true });
+    },
+    filesAt: (session) => filesIn(base(), session),
+    place(path, text) {
+      guarded(dirname(path), () => {
+        mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+        writeWhole(path, text);
+      });
+    },
+    sweep(isOpen) {
+      if (directory === undefined) return;
+      for (const name of readdirSync(directory))
+        if (name.endsWith('.new') || !isOpen(ownerOf(name)))
+          rmSync(join(directory, name), { recursive: true, force: true });
+    },
+    dispose() {
+      if (made !== undefined) rmSync(made, { recursive: true, force: true });
+    },
+  };
+}
+
+function filesIn(directory: string, session: string): string {
+  return join(directory, `${session}.files`);
+}
+
+/** What belongs to a session is named `<session>.<rest>`. */
+function ownerOf(name: string): string {
+  return name.slice(0, name.indexOf('.'));
+}
+
+interface Values {
+  put(session: string, secrets: SessionSecrets): void;
+  get(session: string): SessionSecrets;
+  forget(session: string): void;
+}
+
+const none = (): SessionSecrets => ({ env: {}, credentials: {}, mcpServers: {} });
+
+function inMemory(): Values {
   const memory = new Map<string, SessionSecrets>();
-  if (directory === undefined)
-    return {
-      put: (session, secrets) => void memory.set(session, secrets),
-      get: (session) => memory.get(session) ?? NONE,
-      remove: (session) => void memory.delete(session),
-    };
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  chmodSync(directory, 0o700);
+  return {
+    put: (session, secrets) => void memory.set(session, secrets),
+    get: (session) => memory.get(session) ?? none(),
+    forget: (session) => void memory.delete(session),
+  };
+}
+
+function onDisk(directory: string): Values {
   const fileOf = (session: string): string => join(directory, `${session}.json`);
   return {
     put(session, secrets) {
-      if (Object.keys(secrets.env).length + Object.keys(secrets.credentials).length === 0) return;
-      const file = fileOf(session);
-      try {
-        writeFileSync(`${file}.new`, JSON.stringify(secrets), { mode: 0o600 });
-        renameSync(`${file}.new`, file);
-      } catch (error) {
-        rmSync(`${file}.new`, { force: true });
-        throw noRoom(error, directory);
-      }
+      if (Object.values(secrets).every((part) => Object.keys(part).length === 0)) return;
+      guarded(directory, () => {
+        writeWhole(fileOf(session), JSON.stringify(secrets));
+      });
     },
     get: (session) => read(fileOf(session)),
-    remove(session) {
-      rmSync(fileOf(session), { force: true });
-    },
+    forget: (session) => rmSync(fileOf(session), { force: true }),
   };
+}
+
+/** Synchronous, so two writers of one process never mix; other processes have no business here (the journal's lock). */
+function writeWhole(file: string, text: string): void {
+  try {
+    writeFileSync(`${file}.new`, text, { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+  } catch (error) {
+    rmSync(`${file}.new`, { force: true });
+    throw error;
+  }
+}
+
+function guarded(directory: string, act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    throw noRoom(error, directory);
+  }
 }
 
 /** A full disk is told as what it is. */
@@ -67,24 +159,14 @@ function read(file: string): SessionSecrets {
   try {
     text = readFileSync(file, 'utf8');
   } catch {
-    return NONE;
+    return none();
   }
   try {
-    const parsed: unknown = JSON.parse(text);
-    if (typeof parsed !== 'object' || parsed === null) return NONE;
-    return { env: strings(parsed, 'env'), credentials: strings(parsed, 'credentials') };
-  } catch (cause) {
+    return SessionSecrets.parse(JSON.parse(text));
+  } catch {
+    // The cause would quote what is in it.
     throw new PilotlightError('internal', `The secrets file ${file} cannot be read`, {
       fix: 'Create the session again, or put its credentials in anew.',
-      cause,
     });
   }
-}
-
-function strings(parsed: object, key: string): Record<string, string> {
-  const value: unknown = Reflect.get(parsed, key);
-  if (typeof value !== 'object' || value === null) return {};
-  return Object.fromEntries(
-    Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
-  );
 }

@@ -58,6 +58,7 @@ function specOf(request: CreateSession): SessionSpec {
     domain,
     agentOptions,
     metadata,
+    mcpServers,
     env,
     credentials,
   } = request;
@@ -73,20 +74,25 @@ function specOf(request: CreateSession): SessionSpec {
     ...(domain === undefined ? {} : { domain }),
     agentOptions: agentOptions ?? {},
     metadata: metadata ?? {},
+    mcpServers: Object.keys(mcpServers ?? {}),
     env: Object.keys(env ?? {}),
     credentials: Object.keys(credentials ?? {}),
     createdAt: new Date().toISOString(),
   };
 }
 
-function secretsOf(request: Pick<CreateSession, 'env' | 'credentials'>): SessionSecrets {
+function secretsOf(request: CreateSession): SessionSecrets {
   const credentials = Object.entries(request.credentials ?? {}).map(
     ([name, credential]): [string, string] => [
       name,
       typeof credential === 'string' ? credential : credential.value,
     ],
   );
-  return { env: request.env ?? {}, credentials: Object.fromEntries(credentials) };
+  return {
+    env: request.env ?? {},
+    credentials: Object.fromEntries(credentials),
+    mcpServers: request.mcpServers ?? {},
+  };
 }
 
 /** The directory as the agent is started in it. Where there are roots: its real path, so that no link leads out later. */
@@ -113,8 +119,7 @@ async function isWithin(real: string, root: string): Promise<boolean> {
 }
 
 function refuseUnsupported(request: CreateSession): void {
-  const { mcpServers, permissionPolicy, readOnly, limits } = request;
-  if (mcpServers !== undefined && Object.keys(mcpServers).length > 0) unsupported('mcpServers');
+  const { permissionPolicy, readOnly, limits } = request;
   if (permissionPolicy !== undefined && permissionPolicy.length > 0) unsupported('permissionPolicy');
   if (readOnly !== undefined) unsupported('readOnly', 'Use mode "readOnly" or "plan".');
   if (limits !== undefined) unsupported('limits');

@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { refusedVariable } from './environment.ts';
 import { TurnInput } from './events.ts';
+import { McpServers } from './mcp.ts';
 import { SessionMode } from './views.ts';
 
 const Name = z.string().min(1).max(200);
@@ -29,7 +30,7 @@ export const CreateSession = z.strictObject({
   mode: SessionMode.optional(),
   readOnly: z.strictObject({ reason: z.string().max(2000).optional() }).optional(),
   systemPrompt: z.string().max(100_000).optional(),
-  mcpServers: z.record(z.string(), z.unknown()).optional(),
+  mcpServers: McpServers.optional(),
   env: z.record(EnvName, EnvValue).optional(),
   credentials: Credentials.optional(),
   resume: z.string().min(1).max(200).optional(),

@@ -96,13 +96,22 @@ async function spawn(
   readonly version: string | undefined;
 }> {
   try {
-    const { settings, binary } = await ports.settings();
+    const { settings, binary, missing = [] } = await ports.settings();
     if (binary === undefined)
       throw new PilotlightError('agent_unavailable', `${ports.dialect.agent} is not installed`, {
         fix: 'Run `pilotlight doctor`.',
       });
+    if (missing.length > 0)
+      throw new PilotlightError(
+        'agent_unavailable',
+        `Gone with the daemon before, which kept them in memory only: ${missing.join(', ')}`,
+        {
+          fix: 'Give the credentials again (PATCH), or create the session again; `secrets.persist` keeps them.',
+        },
+      );
     const plan = ports.dialect.plan(binary, settings);
     if (options.signal.aborted) throw new PilotlightError('aborted', 'The start was called off');
+    for (const one of plan.files ?? []) ports.place(one);
     const { file, args, env } = plan;
     const goodbye = Buffer.from(plan.goodbye);
     const child = await ports.children.spawn(

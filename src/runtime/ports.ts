@@ -1,7 +1,7 @@
 /**
  * What a runtime needs: a holder of children, a dialect with the session's settings, the journal, bounds. Types only.
  */
-import type { AgentBinary, AgentSettings, Dialect } from '../agents/dialect.ts';
+import type { AgentBinary, AgentSettings, Dialect, PlannedFile } from '../agents/dialect.ts';
 import type { Child, ChildHost, ProcessIdentity } from '../process/ports.ts';
 import type { RuntimeEndReason, TurnInput } from '../protocol/index.ts';
 import type { Committer, RuntimeRecord } from '../session/ports.ts';
@@ -24,7 +24,11 @@ export interface RuntimePorts {
     readonly settings: AgentSettings;
     /** Undefined when the agent is not installed (any more): one that runs is taken over all the same. */
     readonly binary: AgentBinary | undefined;
+    /** Names of what the session was given and nobody has any more (it was kept in memory by a daemon before). */
+    readonly missing?: readonly string[];
   }>;
+  /** Writes a file that a plan asks for, readable by this user alone. */
+  readonly place: (file: PlannedFile) => void;
   readonly generation: number;
   readonly bounds: RuntimeBounds;
   /** The input of a turn, from the journal. */

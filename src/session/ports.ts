@@ -33,7 +33,8 @@ export interface SessionSpec {
   readonly domain?: string;
   readonly agentOptions: Readonly<Record<string, unknown>>;
   readonly metadata: Readonly<Record<string, unknown>>;
-  /** Names of variables and credentials whose values are in `secrets/`. */
+  /** Names of MCP servers, variables and credentials; what they are is in `secrets/`. */
+  readonly mcpServers?: readonly string[];
   readonly env: readonly string[];
   readonly credentials: readonly string[];
   readonly createdAt: string;

@@ -30,7 +30,7 @@ export function sessionView(state: SessionState, rssMb?: number): SessionView {
     openPermissions: 0,
     permissionPolicy: [],
     ...(spec.systemPrompt === undefined ? {} : { systemPrompt: spec.systemPrompt }),
-    mcpServers: [],
+    mcpServers: [...(spec.mcpServers ?? [])],
     env: [...spec.env],
     createdAt: spec.createdAt,
     lastActivityAt: state.lastActivityAt,

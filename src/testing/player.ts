@@ -96,10 +96,17 @@ function openingOf(block: Spoken, stage: Stage, calls: number): Opening {
   return { kind: 'tool', text, id, tool };
 }
 
-/** A tool that was not offered is asked for all the same: models do that, and CLIs must bear it. */
+/**
+ * A tool that was not offered is asked for all the same: models do that, and CLIs must bear it. Codex does not offer the tools of MCP servers
+ * (its model searches for them): `mcp__SERVER.TOOL` asks for one in its namespace.
+ */
 function offered(request: ModelRequest, name: string): OfferedTool {
   const tool = request.tools.find((one) => one.name === name || `${one.namespace}.${one.name}` === name);
-  return tool ?? { name, custom: false };
+  if (tool !== undefined) return tool;
+  const [, namespace, own] = /^(mcp__[^.]+)\.(.+)$/.exec(name) ?? [];
+  if (request.api === 'openai' && namespace !== undefined && own !== undefined)
+    return { name: own, custom: false, namespace };
+  return { name, custom: false };
 }
 
 async function speak(opening: Opening, block: Spoken, stage: Stage): Promise<void> {

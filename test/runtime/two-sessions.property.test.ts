@@ -129,6 +129,7 @@ async function live(journal: MemoryJournal, keeper: MemoryKeeper): Promise<void>
       memory: async () => undefined,
       settings: async () => ({ settings: toySettings, binary: { path: 'toy' } }),
       report,
+      place: () => undefined,
     },
   });
   for (const session of all) session.adopt(lifetime);

@@ -119,7 +119,7 @@ export async function toyHost(
   const host = new SessionHost({
     journal,
     agents: { find: async () => agent, list: async () => [agent] },
-    secrets: createSecretStore(undefined),
+    secrets: createSecretStore({ persist: false }),
     mostSessions: 1000,
     roots: [],
     limits: { ...DEFAULT_WATCH_LIMITS, ...options.limits },
@@ -148,6 +148,7 @@ export async function toyHost(
               return { settings: toySettings, binary: { path: 'toy' } };
             },
             report,
+            place: () => undefined,
           },
         }),
     },

@@ -4,6 +4,7 @@
  */
 import { PilotlightError, type SessionMode } from '../../protocol/index.ts';
 import type { AgentBinary, AgentSettings, StartPlan } from '../dialect.ts';
+import { mcpConfig } from './mcp.ts';
 
 export function planClaude(binary: AgentBinary, settings: AgentSettings): StartPlan {
   const [unknown] = Object.keys(settings.agentOptions);
@@ -11,10 +12,18 @@ export function planClaude(binary: AgentBinary, settings: AgentSettings): StartP
     throw new PilotlightError('bad_request', `agentOptions.${unknown} is not known to Claude`, {
       fix: 'Claude takes no agentOptions.',
     });
+  const mcp = mcpConfig(settings.mcp);
   return {
     file: binary.path,
-    args: [...SPEAK, ...conversation(settings), ...model(settings.model), ...MODES[settings.mode]],
-    env: environment(settings),
+    args: [
+      ...SPEAK,
+      ...conversation(settings),
+      ...model(settings.model),
+      ...MODES[settings.mode],
+      ...mcp.args,
+    ],
+    env: { ...environment(settings), ...mcp.env },
+    files: mcp.files,
     goodbye: GOODBYE,
   };
 }

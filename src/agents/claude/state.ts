@@ -14,6 +14,8 @@ export const BOUNDS = {
   tools: 128,
   denied: 32,
   asks: 16,
+  /** Names of MCP servers that were told to have failed. */
+  failed: 64,
   id: 80,
   /** Of one request's input, JSON text. */
   input: 4_000,
@@ -77,6 +79,8 @@ const ClaudeState = z.object({
   asks: z.array(OpenAsk).max(BOUNDS.asks),
   /** Background tasks that run. */
   tasks: z.number(),
+  /** MCP servers that were told to have failed. */
+  failed: z.array(id).max(BOUNDS.failed).default([]),
   /** USD of the conversation so far, as Claude counts; null when not known (a resumed one counts on). */
   cost: z.number().nullable(),
   /** The API's refusal that was said last in the open turn. */
@@ -100,6 +104,7 @@ export function newState(facts: { readonly session: string; readonly resumed: bo
     denied: [],
     asks: [],
     tasks: 0,
+    failed: [],
     cost: facts.resumed ? null : 0,
     error: null,
   };

@@ -5,7 +5,7 @@
 import { bounded } from '../text.ts';
 import { modelOf, voidBlocks } from './blocks.ts';
 import { isRecord, listOf, numberOf, parentOf, recordOf, stringOf, type Line } from './messages.ts';
-import { BOUNDS, change, type Work } from './state.ts';
+import { BOUNDS, change, pushed, type Work } from './state.ts';
 import { refuseTool } from './tools.ts';
 import { translateLifecycle } from './turn.ts';
 
@@ -65,6 +65,19 @@ function initialised(work: Work, line: Line): void {
   const model = modelOf(line) ?? work.state.model;
   if (model !== work.state.model) change(work, { model });
   followSession(work, session);
+  for (const server of listOf(line['mcp_servers'])) if (isRecord(server)) serverFailed(work, server);
+}
+
+/** Says nothing of why; a server that cannot be used is news, once for each process. */
+function serverFailed(work: Work, server: Line): void {
+  const name = stringOf(server['name'])?.slice(0, BOUNDS.id);
+  const { status } = server;
+  if (name === undefined || (status !== 'failed' && status !== 'needs-auth')) return;
+  if (work.state.failed.includes(name)) return;
+  change(work, { failed: pushed(work.state.failed, name, BOUNDS.failed) });
+  const message =
+    status === 'failed' ? `The MCP server ${name} did not start` : `The MCP server ${name} wants a log-in`;
+  work.signals.push({ kind: 'notice', level: 'warning', code: 'mcp_failed', message });
 }
 
 function followSession(work: Work, session: string): void {

@@ -5,6 +5,7 @@
 import type { SessionMode } from '../../protocol/index.ts';
 import type { AgentSettings, Json } from '../dialect.ts';
 import type { ConfigView } from './messages.ts';
+import { mcpTables } from './mcp.ts';
 import { codexOptions, type CodexOptions } from './plan.ts';
 
 type Table = Readonly<Record<string, Json>>;
@@ -33,7 +34,7 @@ const MODES: Readonly<Record<SessionMode, Table>> = {
 };
 
 function threadConfig(settings: AgentSettings, options: CodexOptions, seen: ConfigView | undefined): Table {
-  const given: Record<string, Json> = { ...options.config };
+  const given: Record<string, Json> = { ...options.config, ...mcpTables(settings.mcp?.servers ?? {}) };
   if (options.effort !== undefined) given['model_reasoning_effort'] = options.effort;
   const chosen = given['model_provider'];
   const provider =

@@ -33,8 +33,11 @@ export async function run(
 
 /** A session has its workspace and model; to leave such an option out without a word would surprise. */
 function refuseForContinued(options: Options): void {
-  for (const key of ['cwd', 'model', 'mode', 'name'])
-    if (options[key] !== undefined) throw new UsageError(`--${key} is of a new session, not of --session`);
+  for (const key of ['cwd', 'model', 'mode', 'name', 'mcpConfig'])
+    if (options[key] !== undefined)
+      throw new UsageError(
+        `--${key === 'mcpConfig' ? 'mcp-config' : key} is of a new session, not of --session`,
+      );
 }
 
 function asReadOnly(given: unknown): SendOptions {
