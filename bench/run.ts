@@ -4,6 +4,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   pipeline: async () => (await import('./pipeline.ts')).pipeline(),
   memory: async () => (await import('./memory.ts')).memory(),
   takeover: async () => (await import('./takeover.ts')).takeover(),
+  pool: async () => (await import('./pool.ts')).pool(),
 };
 
 const wanted = process.argv.slice(2);
