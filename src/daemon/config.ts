@@ -62,6 +62,7 @@ const Config = z.strictObject({
       killMb: megabytes.exactOptional(),
       warmOnCreate: z.boolean().default(true),
       backgroundMaxMs: wait(6 * 60 * 60_000),
+      backgroundRestMs: wait(30_000),
     })
     .prefault({}),
   /** At a time. */

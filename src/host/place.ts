@@ -1,7 +1,10 @@
-/** One runtime's place in the pool, and how the policy sees it. */
-import type { Lease } from '../pool/index.ts';
+/** One runtime's place in the pool: how the policy sees it, and what its session is told of it. */
+import type { Lease, Verdict } from '../pool/index.ts';
 import { holdOf, type Hold } from '../session/hold.ts';
+import type { SessionInput } from '../session/inputs.ts';
 import type { Session } from '../session/session.ts';
+
+export type UnloadReason = Extract<SessionInput, { kind: 'unload' }>['reason'];
 
 export interface Place {
   readonly runtime: string;
@@ -15,6 +18,8 @@ export interface Place {
   gate?: PromiseWithResolvers<void> | undefined;
   /** Since when background tasks run in it. */
   backgroundAt?: number | undefined;
+  /** Its background tasks have just ended: they may wake the agent. */
+  resting?: Disposable | undefined;
   /** Its session is being asked to let the process go. */
   unloading?: boolean;
   /** It ends in order to be started anew. */
@@ -38,8 +43,37 @@ export function leaseOf(place: Place, now: number, rssMb: number | undefined): L
 }
 
 /** A runtime that its session has left behind, or that was cut short at its start by a takeover, is on its way out. */
-function holdOfPlace({ runtime, session, recovered }: Place): Hold | undefined {
+function holdOfPlace({ runtime, session, recovered, resting }: Place): Hold | undefined {
   const link = session.state.runtime;
   const left = link.kind === 'none' || link.id !== runtime || (recovered && link.kind === 'starting');
-  return left ? { kind: 'ending', words: 'it is being ended' } : holdOf(session.state);
+  if (left) return { kind: 'ending', words: 'it is being ended' };
+  const rest: Hold = { kind: 'background', words: 'a background task has just ended and may wake the agent' };
+  return holdOf(session.state) ?? (resting === undefined ? undefined : rest);
+}
+
+/** What the session is told of its place; in words where a person would wonder. */
+export function placed(place: Place, verdict: Verdict): SessionInput {
+  const { runtime, perMessage } = place;
+  const waiting = place.gate !== undefined;
+  const words = wordsOf(verdict);
+  return { kind: 'slot', runtime, perMessage, waiting, ...(words === undefined ? {} : { words }) };
+}
+
+function wordsOf(verdict: Verdict): string | undefined {
+  if (verdict.kind === 'start') return undefined;
+  if (verdict.kind === 'refuse') return `The message waits for a slot: ${verdict.reason}`;
+  if (!verdict.full) return undefined;
+  if (verdict.kind === 'line') return `The message waits for a slot: ${verdict.reason}`;
+  return `The message runs in a process of its own: ${verdict.reason}`;
+}
+
+/** The pool wants the process of this lease back. */
+export function unloading(lease: Lease, reason: UnloadReason, words: string): SessionInput {
+  return { kind: 'unload', reason, words, despiteBackground: lease.hold?.kind === 'background' };
+}
+
+/** Its rest is over. */
+export function wake(place: Place): void {
+  place.resting?.[Symbol.dispose]();
+  place.resting = undefined;
 }

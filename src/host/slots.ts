@@ -5,6 +5,7 @@
  * A place is taken in the commit that makes the runtime's row, and given back when the process is seen to be gone. One that waits is a row
  * like any other that is being started: the next daemon finds it, starts it anew, and it takes its place in the line again.
  */
+import { after } from '../async/after.ts';
 import { Rounds } from '../async/rounds.ts';
 import {
   decideLease,
@@ -22,11 +23,12 @@ import {
 } from '../pool/index.ts';
 import { PilotlightError, type StatusView } from '../protocol/index.ts';
 import { degradedAt } from '../session/degrade.ts';
+import { holdOf } from '../session/hold.ts';
 import type { SessionInput } from '../session/inputs.ts';
 import type { Draft, RuntimeRecord, SessionSpec, Slot } from '../session/ports.ts';
 import type { Session } from '../session/session.ts';
 import type { SessionState } from '../session/state.ts';
-import { leaseOf, type Place } from './place.ts';
+import { leaseOf, placed, unloading, wake, type Place, type UnloadReason } from './place.ts';
 import type { HostedRuntime } from './ports.ts';
 
 /** Idle processes are looked for this often, or five times within a shorter idle timeout. */
@@ -104,6 +106,7 @@ export class Slots {
     const place = this.#places.get(runtime);
     if (place === undefined) return;
     this.#places.delete(runtime);
+    wake(place);
     if (place.replacing === true && !this.#closed) this.#ports.warm(place.session.id);
     this.#moveOn();
   }
@@ -184,6 +187,7 @@ export class Slots {
   close(): void {
     this.#closed = true;
     this.#rounds.stop();
+    for (const place of this.#places.values()) wake(place);
     this.#killRounds?.stop();
   }
 
@@ -251,7 +255,7 @@ export class Slots {
   }
 
   /** In a commit of its own; the session may decline. */
-  #unload(lease: Lease, reason: 'idle' | 'evicted' | 'replaced', words: string): void {
+  #unload(lease: Lease, reason: UnloadReason, words: string): void {
     const place = this.#places.get(lease.runtime);
     if (place === undefined || place.unloading === true) return;
     place.unloading = true;
@@ -280,8 +284,25 @@ export class Slots {
   #note(place: Place): void {
     const { runtime } = place.session.state;
     const tasks = runtime.kind === 'ready' ? (runtime.tasks ?? 0) : 0;
+    const ended = tasks === 0 && place.backgroundAt !== undefined;
     if (tasks === 0) place.backgroundAt = undefined;
     else place.backgroundAt ??= this.#rounds.now();
+    const left = place.perMessage && runtime.kind === 'ready' && holdOf(place.session.state) === undefined;
+    if (ended || (left && place.resting === undefined)) this.#rest(place);
+    else if (holdOf(place.session.state) !== undefined) wake(place);
+  }
+
+  /** For a while its process stays though nothing is open; then one of a single message goes, and others may be ended for whoever waits. */
+  #rest(place: Place): void {
+    wake(place);
+    place.resting = after(this.#limits.backgroundRestMs, () => {
+      place.resting = undefined;
+      place.usedAt = this.#rounds.now();
+      if (this.#closed || !this.#places.has(place.runtime)) return;
+      if (place.perMessage)
+        this.#unload(leaseOf(place, place.usedAt, undefined), 'closed', 'it had its message');
+      this.#moveOn();
+    });
   }
 
   async #round(): Promise<void> {
@@ -315,24 +336,4 @@ export class Slots {
 
 function asking({ model }: Pick<SessionSpec, 'model'>): Asking {
   return model === undefined ? {} : { model };
-}
-
-/** What the session is told of its place; in words where a person would wonder. */
-function placed(place: Place, verdict: Verdict): SessionInput {
-  const { runtime, perMessage } = place;
-  const waiting = place.gate !== undefined;
-  const words = wordsOf(verdict);
-  return { kind: 'slot', runtime, perMessage, waiting, ...(words === undefined ? {} : { words }) };
-}
-
-function wordsOf(verdict: Verdict): string | undefined {
-  if (verdict.kind === 'start') return undefined;
-  if (verdict.kind === 'refuse') return `The message waits for a slot: ${verdict.reason}`;
-  if (!verdict.full) return undefined;
-  if (verdict.kind === 'line') return `The message waits for a slot: ${verdict.reason}`;
-  return `The message runs in a process of its own: ${verdict.reason}`;
-}
-
-function unloading(lease: Lease, reason: 'idle' | 'evicted' | 'replaced', words: string): SessionInput {
-  return { kind: 'unload', reason, words, despiteBackground: lease.hold?.kind === 'background' };
 }

@@ -25,6 +25,8 @@ export interface PoolLimits {
   readonly warmOnCreate: boolean;
   /** How long background tasks hold an idle process. */
   readonly backgroundMaxMs: number;
+  /** How long the end of background tasks holds it: the agent may wake and work on what they brought, once its model answers. */
+  readonly backgroundRestMs: number;
 }
 
 export const DEFAULT_POOL_LIMITS: PoolLimits = {
@@ -39,4 +41,5 @@ export const DEFAULT_POOL_LIMITS: PoolLimits = {
   recycleTurns: 500,
   warmOnCreate: true,
   backgroundMaxMs: 6 * 60 * 60_000,
+  backgroundRestMs: 30_000,
 };

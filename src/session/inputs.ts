@@ -29,7 +29,7 @@ export type SessionInput =
   /** The pool wants the process back, if it is idle. `words` say why. */
   | {
       readonly kind: 'unload';
-      readonly reason: 'idle' | 'evicted' | 'replaced';
+      readonly reason: 'idle' | 'evicted' | 'replaced' | 'closed';
       readonly words: string;
       readonly despiteBackground: boolean;
     }

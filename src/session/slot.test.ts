@@ -136,7 +136,11 @@ test('a process of one message goes on while background tasks run in it', () => 
   const session = new Deciding();
   session.give(send('t1'), ready('rt_1', true), background('rt_1', 1));
   expect(session.give(done('rt_1'))).toEqual([]);
-  expect(session.give(background('rt_1', 0))).toEqual([{ kind: 'end', runtime: 'rt_1', reason: 'closed' }]);
+  // Their end may wake the agent: the pool lets the process go a little later.
+  expect(session.give(background('rt_1', 0))).toEqual([]);
+  expect(session.give(unload({ reason: 'closed' }))).toEqual([
+    { kind: 'end', runtime: 'rt_1', reason: 'closed' },
+  ]);
 });
 
 test('a process of one message whose message was taken back is ended as soon as it is there', () => {

@@ -63,7 +63,8 @@ function unload(state: SessionState, input: Of<'unload'>): Decision {
 }
 
 /**
- * What follows from any decision: a process of one message is let go when it has nothing more to do, and a session that was degraded is
+ * What follows from any decision: a process of one message is let go with the end of its turn (background tasks that go on, or have ended and may
+ * wake the agent, are waited for by the pool), and a session that was degraded is
  * healed by a turn that a warm process completed, or by a person who interrupts.
  */
 export function settle(
@@ -88,8 +89,6 @@ function mayBeDone(state: SessionState, facts: readonly Fact[]): boolean {
   const { runtime } = state;
   if (runtime.kind !== 'starting' && runtime.kind !== 'ready') return false;
   return facts.some((fact) =>
-    isInternal(fact)
-      ? fact.type === '#runtime-linked' || fact.type === '#background'
-      : TURN_ENDINGS.has(fact.type),
+    isInternal(fact) ? fact.type === '#runtime-linked' : TURN_ENDINGS.has(fact.type),
   );
 }

@@ -228,7 +228,7 @@ test('warm processes switched off, or a model that does not run warm: per messag
 });
 
 test('a background task holds its process, in words; when it has ended the process is given up', async () => {
-  await using home = homeWith('maxWarm = 1\nidleTimeoutMs = 200');
+  await using home = homeWith('maxWarm = 1\nidleTimeoutMs = 200\nbackgroundRestMs = 300');
   const daemon = await TestDaemon.start(home);
   const gate = join(home.cwd, 'gate');
   const session = await daemon.session('claude');
@@ -245,6 +245,20 @@ test('a background task holds its process, in words; when it has ended the proce
   writeFileSync(gate, '');
   const events = await daemon.follow(session, (event) => event.type === 'runtime.ended');
   expect(events.at(-1)?.data['reason']).toBe('idle');
+  await daemon.stop();
+});
+
+test('a process for one message that leaves a background task goes when that has ended', async () => {
+  await using home = homeWith('persistent = false\nbackgroundRestMs = 300');
+  const daemon = await TestDaemon.start(home);
+  const gate = join(home.cwd, 'gate');
+  const session = await daemon.session('claude');
+  await daemon.turn(session, `background ${gate}`);
+  expect((await daemon.request('GET', `/v1/sessions/${session}`)).body.runtime.kind).toBe('per-message');
+  writeFileSync(gate, '');
+  const events = await daemon.follow(session, (event) => event.type === 'runtime.ended');
+  expect(events.at(-1)?.data['reason']).toBe('closed');
+  checkJournal(events);
   await daemon.stop();
 });
 

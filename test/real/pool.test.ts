@@ -1,0 +1,99 @@
+/**
+ * The pool with the unmodified CLIs on the fake model: what an eviction, a process for one message and a background task are in earnest.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startFakeModel, type FakeModel } from '../../src/testing/index.ts';
+import { checkJournal, TestDaemon, testHome, type Event, type TestHome } from '../support/daemon.ts';
+import { marked } from '../support/processes.ts';
+import { realAgents, type RealAgents } from '../support/real-agents.ts';
+
+let model: FakeModel;
+let real: RealAgents;
+
+beforeAll(async () => {
+  model = await startFakeModel();
+  real = realAgents(model.url);
+});
+
+afterAll(async () => {
+  await real?.dispose();
+  await model?.close();
+});
+
+function homeWith(pool: string): TestHome {
+  const config = `[pool]\n${pool}\n[agents.claude]\npath = "${real.claude.binary}"\n[agents.codex]\npath = "${real.codex.binary}"\n`;
+  return testHome({ config, root: real.root });
+}
+
+function open(daemon: TestDaemon, agent: 'claude' | 'codex'): Promise<string> {
+  return daemon.session(agent, { cwd: real.cwd, env: real[agent].env });
+}
+
+const of = (events: readonly Event[], type: string): Event[] => events.filter((event) => event.type === type);
+
+test('one slot for Claude and Codex: each evicts the other and comes back with what it was told', async () => {
+  await using home = homeWith('maxWarm = 1\nwarmOnCreate = false');
+  const daemon = await TestDaemon.start(home);
+  const agents = ['claude', 'codex'] as const;
+  const sessions = [await open(daemon, 'claude'), await open(daemon, 'codex')];
+  for (const [at, session] of sessions.entries())
+    expect(
+      (await daemon.turn(session, `remember: the code of ${agents[at] ?? ''} is 47${String(at)}`)).type,
+    ).toBe('turn.completed');
+  for (const [at, session] of sessions.entries()) {
+    expect((await daemon.turn(session, 'recall')).data['text']).toContain(`47${String(at)}`);
+    const events = await daemon.events(session);
+    expect(of(events, 'runtime.started').map((event) => event.data['resumed'])).toEqual([false, true]);
+    expect(of(events, 'runtime.ended')[0]?.data['reason']).toBe('evicted');
+    checkJournal(events);
+  }
+  await daemon.stop();
+  expect(marked(home.path)).toEqual([]);
+});
+
+for (const agent of ['claude', 'codex'] as const)
+  test(`${agent}: a process for each message carries the conversation on`, async () => {
+    await using home = homeWith('persistent = false');
+    const daemon = await TestDaemon.start(home);
+    const session = await open(daemon, agent);
+    await daemon.turn(session, 'remember: the code is 4711');
+    const tool = await daemon.turn(session, 'run: echo from-the-shell');
+    expect(tool.data['text']).toContain('from-the-shell');
+    expect((await daemon.turn(session, 'recall')).data['text']).toContain('4711');
+    const events = await daemon.follow(
+      session,
+      (event, all) => event.type === 'runtime.ended' && of(all, 'runtime.ended').length === 3,
+    );
+    expect(of(events, 'runtime.started').map((event) => event.data['kind'])).toEqual([
+      'per-message',
+      'per-message',
+      'per-message',
+    ]);
+    checkJournal(events);
+    await daemon.stop();
+    expect(marked(home.path)).toEqual([]);
+  });
+
+test('claude: a background task holds its process; it wakes the agent when it ends, and then the process may go', async () => {
+  await using home = homeWith('idleTimeoutMs = 500\nbackgroundRestMs = 4000');
+  const daemon = await TestDaemon.start(home);
+  const session = await open(daemon, 'claude');
+  const gate = join(real.cwd, 'background');
+  const command = `until [ -e ${gate} ]; do sleep 0.05; done`;
+  const bash = `tool: Bash ${JSON.stringify({ command, run_in_background: true })}\nsay Started`;
+  expect((await daemon.turn(session, bash)).data['text']).toContain('Started');
+  // Another session goes to sleep meanwhile: the rounds are made.
+  const other = await open(daemon, 'codex');
+  await daemon.follow(other, (event) => event.type === 'runtime.ended');
+  const { leases } = (await daemon.request('GET', '/v1/status')).body.pool;
+  expect(leases).toMatchObject([{ sessions: [session], evictable: false, reason: 'a background task runs' }]);
+  expect(of(await daemon.events(session), 'runtime.ended')).toEqual([]);
+  writeFileSync(gate, '');
+  const events = await daemon.follow(session, (event) => event.type === 'runtime.ended');
+  expect(of(events, 'turn.started').map((event) => event.data['origin'])).toEqual(['user', 'agent']);
+  expect(events.at(-1)?.data['reason']).toBe('idle');
+  checkJournal(events);
+  await daemon.stop();
+});
