@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { PilotlightError } from '../protocol/index.ts';
 import { checkDoor, type Door, type DoorHeaders } from './door.ts';
@@ -98,5 +99,43 @@ describe('Origin and Sec-Fetch-Site', () => {
 
   test.each(['cross-site', 'same-site', 'whatever'])('a %s request is refused', (fetchSite) => {
     expect(refusal(loopback, { host, fetchSite })).toBe('forbidden_origin');
+  });
+});
+
+describe('whatever is sent', () => {
+  const near = fc.oneof(
+    fc.constantFrom('localhost:7433', '127.0.0.1:7433', '[::1]:7433', '127.1.2.3:7433'),
+    fc.string({ maxLength: 20 }),
+    fc
+      .tuple(fc.constantFrom('localhost:7433', '127.0.0.1:7433'), fc.nat(15), fc.string({ maxLength: 4 }))
+      .map(([host, at, more]) => host.slice(0, at) + more + host.slice(at)),
+    fc.webAuthority({ withPort: true }),
+  );
+
+  test('a Host that is let in names loopback and our port for every other reader too', () => {
+    fc.assert(
+      fc.property(near, (host) => {
+        if (refusal(loopback, { host }) !== undefined) return;
+        const url = new URL(`http://${host}/`);
+        expect(url.hostname).toMatch(/^(?:localhost|\[::1\]|127\.\d+\.\d+\.\d+)$/);
+        expect([url.port, url.username, url.password, url.pathname]).toEqual(['7433', '', '', '/']);
+      }),
+    );
+  });
+
+  test('an Origin that is let in is the one of this very address', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          near,
+          near.map((host) => `http://${host}`),
+        ),
+        (origin) => {
+          const host = 'localhost:7433';
+          if (refusal(loopback, { host, origin }) !== undefined) return;
+          expect(new URL(origin).host).toBe(host);
+        },
+      ),
+    );
   });
 });

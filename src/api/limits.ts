@@ -6,10 +6,10 @@ export interface ApiLimits {
   readonly bodyBytes: number;
   /** The comment that shows life on an idle stream. Default 15 s. */
   readonly pingMs: number;
-  /** Event streams at a time, of everybody and of one token. Default 512 and 128. */
+  /** Event streams at a time, of everybody and of one token. Default 1024 and 512. */
   readonly streams: number;
   readonly streamsPerToken: number;
-  /** Requests being answered at a time, streams not counted, of everybody and of one token. Default 256 and 128. */
+  /** Requests being answered at a time, streams not counted, of everybody and of one token. Default 1024 and 512. */
   readonly requests: number;
   readonly requestsPerToken: number;
 }
@@ -17,10 +17,10 @@ export interface ApiLimits {
 export const DEFAULT_LIMITS: ApiLimits = {
   bodyBytes: 10 * 1024 * 1024,
   pingMs: 15_000,
-  streams: 512,
-  streamsPerToken: 128,
-  requests: 256,
-  requestsPerToken: 128,
+  streams: 1024,
+  streamsPerToken: 512,
+  requests: 1024,
+  requestsPerToken: 512,
 };
 
 export interface PlaceLimits {

@@ -28,7 +28,7 @@ export interface ConnectionBounds {
   /** Without a byte either way, in the middle of an answer too. Streams send a sign of life in time. Default 2 min. */
   readonly idleMs: number;
   readonly headerBytes: number;
-  /** Connections at a time; one more is told so (429) and closed. Default 512. */
+  /** Connections at a time; one more is told so (429) and closed. Default 2048. */
   readonly connections: number;
 }
 
@@ -54,7 +54,7 @@ const BOUNDS: ConnectionBounds = {
   requestMs: 60_000,
   idleMs: 120_000,
   headerBytes: 16 * 1024,
-  connections: 512,
+  connections: 2048,
 };
 const KEEP_ALIVE_MS = 30_000;
 /** How often Node looks for requests that are late: its own 30 s would let each of them live so much longer. */

@@ -41,6 +41,12 @@ function reasonOf(code: unknown): Reason {
         phrase: 'Request Header Fields Too Large',
         error: new PilotlightError('too_large', 'The headers are too large'),
       };
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return {
+        status: 413,
+        phrase: 'Content Too Large',
+        error: new PilotlightError('too_large', 'The chunks of the body have too large extensions'),
+      };
     default:
       return {
         status: 400,

@@ -68,11 +68,11 @@ const Config = z.strictObject({
   /** At a time. */
   limits: z
     .strictObject({
-      connections: count(512),
-      requests: count(256),
-      requestsPerToken: count(128),
-      streams: count(512),
-      streamsPerToken: count(128),
+      connections: count(2048),
+      requests: count(1024),
+      requestsPerToken: count(512),
+      streams: count(1024),
+      streamsPerToken: count(512),
       sessions: count(10_000),
       bodyMb: z.number().positive().max(512).default(10),
     })

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -377,6 +378,30 @@ describe('slowness and size', () => {
 
   test('a target over 16 KiB is 431', async () => {
     expect(codeOf(await ask(`GET /v1/health?${'a'.repeat(17_000)}`, [own()]))).toEqual([431, 'too_large']);
+  });
+
+  test('a body of chunk extensions is 413', async () => {
+    const lines = [own(), TOKEN, JSON_TYPE, 'Transfer-Encoding: chunked'];
+    const answer = await sendRaw(port, requestText('POST /v1/sessions', lines, `1;${'a'.repeat(20_000)}`));
+    expect(codeOf(answer)).toEqual([413, 'too_large']);
+    expect(host.accepted).toBe(0);
+  });
+
+  test('a client that does not take its answer is cut', async () => {
+    port = await listen({ idleMs: 200, connections: 1 });
+    const { id } = (await host.create({ agent: 'claude', cwd: '/' }, { by: { kind: 'client' } })).value;
+    const message = 'x'.repeat(40_000);
+    for (let n = 0; n < 1000; n += 1) host.append(id, 'notice', { level: 'info', code: 'x', message });
+    const socket = openRaw(port);
+    socket.write(requestText(`GET /v1/sessions/${id}/events?limit=1000`, [own(), TOKEN]));
+    const [first] = await once(socket, 'data');
+    socket.pause();
+    // There is room for one connection: another is let in when this one was cut.
+    while ((await ask('GET /v1/health', [own()])).status !== 200);
+    socket.resume();
+    const answer = await readRaw(socket);
+    const length = Number(/content-length: (\d+)/i.exec(String(first))?.[1]);
+    expect(String(first).length + answer.text.length).toBeLessThan(length);
   });
 
   test('a body over 10 MiB by its length alone is 413', async () => {
