@@ -1,0 +1,108 @@
+/** P1: every turn ends in exactly one terminal event, and nothing of it comes behind. */
+import { isEnding, type Event } from '../../support/daemon.ts';
+import type { History, SessionHistory, Violation } from './history.ts';
+
+export function endingViolations(history: History): Violation[] {
+  return history.sessions.flatMap((session) => [
+    ...turnsOf(session.journal).flatMap(([turn, events]) => ofTurn(session, turn, events)),
+    ...accepted(session),
+    ...oneAtATime(session),
+  ]);
+}
+
+export function turnsOf(journal: readonly Event[]): [string, Event[]][] {
+  const turns = new Map<string, Event[]>();
+  for (const event of journal) {
+    if (event.turn === undefined) continue;
+    const known = turns.get(event.turn);
+    if (known === undefined) turns.set(event.turn, [event]);
+    else known.push(event);
+  }
+  return [...turns];
+}
+
+function ofTurn(session: SessionHistory, turn: string, events: readonly Event[]): Violation[] {
+  const found: Violation[] = [];
+  const say = (what: string): void => void found.push({ promise: 'P1', session: session.id, turn, what });
+  const endings = events.filter(isEnding);
+  if (endings.length !== 1)
+    say(
+      `${String(endings.length)} endings: ${endings.map(({ seq, type }) => `${String(seq)} ${type}`).join(', ')}`,
+    );
+  const [ending] = endings;
+  if (ending !== undefined && events.at(-1) !== ending)
+    say(
+      `${events.at(-1)?.type ?? ''} at ${String(events.at(-1)?.seq)} behind its ending at ${String(ending.seq)}`,
+    );
+  const starts = events.filter((event) => event.type === 'turn.started');
+  if (starts.length > 1) say(`started ${String(starts.length)} times`);
+  const byUser = events[0]?.type === 'turn.queued';
+  if (!byUser && starts[0]?.data['origin'] !== 'agent') say(`its first event is ${events[0]?.type ?? ''}`);
+  const shown = session.turns.find(({ id }) => id === turn);
+  if (ending !== undefined && shown !== undefined && shown.state !== 'queued' && shown.state !== 'running') {
+    if (`turn.${shown.state}` !== ending.type)
+      say(`it is shown as ${shown.state} and ended with ${ending.type}`);
+    if (shown.endSeq !== ending.seq)
+      say(`it is shown to end at ${String(shown.endSeq)}, not ${String(ending.seq)}`);
+  }
+  return [...found, ...openInside(session, turn, events)];
+}
+
+/** What a turn began inside itself is closed when it ends. */
+function openInside(session: SessionHistory, turn: string, events: readonly Event[]): Violation[] {
+  const open = new Set<string>();
+  for (const event of events) {
+    if (event.type === 'tool.started') open.add(`tool ${String(event.data['id'])}`);
+    if (event.type === 'tool.completed') open.delete(`tool ${String(event.data['id'])}`);
+    if (event.type === 'message.delta') open.add(`message ${String(event.data['message'])}`);
+    if (event.type === 'message.completed' || event.type === 'message.discarded')
+      open.delete(`message ${String(event.data['message'])}`);
+  }
+  if (!events.some(isEnding)) return [];
+  return [...open].map((what) => ({
+    promise: 'P1',
+    session: session.id,
+    turn,
+    what: `${what} is left open`,
+  }));
+}
+
+/** Whatever was answered with 202 is in the journal, once. */
+function accepted(session: SessionHistory): Violation[] {
+  const queued = new Set(
+    session.journal.filter(({ type }) => type === 'turn.queued').map(({ turn }) => turn),
+  );
+  return session.messages.flatMap(({ answers, marker }) =>
+    answers.flatMap(({ status, turn }): Violation[] =>
+      status === 202 && !queued.has(turn)
+        ? [
+            {
+              promise: 'P1',
+              session: session.id,
+              turn,
+              what: `${marker} was accepted and is not in the journal`,
+            },
+          ]
+        : [],
+    ),
+  );
+}
+
+function oneAtATime(session: SessionHistory): Violation[] {
+  let running: string | undefined;
+  const found: Violation[] = [];
+  for (const event of session.journal) {
+    if (event.type === 'turn.started') {
+      if (running !== undefined)
+        found.push({
+          promise: 'P1',
+          session: session.id,
+          turn: event.turn,
+          what: `started while ${running} ran`,
+        });
+      running = event.turn;
+    }
+    if (isEnding(event) && event.turn === running) running = undefined;
+  }
+  return found;
+}
