@@ -1,0 +1,56 @@
+/**
+ * `npm run chaos`: runs one after the other until the time is over or a seed's run is done.
+ *   --minutes N   so long (1)          --seed S     the seed (the clock's)
+ *   --run R       only this run of it  --seconds T  one run's time (20)     --profile P  only this kind
+ *   --keep-going  do not end with the first violation
+ */
+import { parseArgs } from 'node:util';
+import { makePlan, PROFILES, type Profile } from './plan/plan.ts';
+import { reportOf } from './report.ts';
+import { run } from './run/run.ts';
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '1' },
+    seed: { type: 'string', default: String(Date.now()) },
+    run: { type: 'string' },
+    seconds: { type: 'string', default: '20' },
+    profile: { type: 'string' },
+    'keep-going': { type: 'boolean', default: false },
+  },
+});
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const ends = performance.now() + Number(values.minutes) * 60_000;
+  const [first, last] =
+    values.run === undefined ? [0, Number.POSITIVE_INFINITY] : [Number(values.run), Number(values.run)];
+  const total = { runs: 0, kills: 0, freezes: 0, fills: 0, turns: 0, events: 0, followed: 0, violations: 0 };
+  console.log(`seed ${values.seed}`);
+  for (let number = first; number <= last; number += 1) {
+    if (number > first && performance.now() > ends) break;
+    const outcome = await run(
+      makePlan({
+        seed: values.seed,
+        number,
+        ms: Number(values.seconds) * 1000,
+        profile: profileOf(values.profile),
+      }),
+    );
+    console.log(reportOf(outcome));
+    total.runs += 1;
+    total.violations += outcome.violations.length;
+    for (const name of ['kills', 'freezes', 'fills', 'turns', 'events', 'followed'] as const)
+      total[name] += outcome.counts[name];
+    if (outcome.violations.length > 0 && !values['keep-going']) break;
+  }
+  console.log(`seed ${values.seed} in all: ${JSON.stringify(total)}`);
+  return total.violations === 0 ? 0 : 1;
+}
+
+function profileOf(name: string | undefined): Profile | undefined {
+  const found = PROFILES.find((profile) => profile === name);
+  if (name !== undefined && found === undefined)
+    throw new Error(`--profile ${name}: one of ${PROFILES.join(', ')}`);
+  return found;
+}

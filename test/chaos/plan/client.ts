@@ -1,0 +1,93 @@
+/** What one client does: its agent, its messages with their keys, when it interrupts or closes, and how it follows. */
+import type { Dice } from './dice.ts';
+import { SPOILS } from './faults.ts';
+import { planMessage, type PlannedMessage } from './message.ts';
+import type { Profile } from './plan.ts';
+
+export interface PlannedSend {
+  readonly kind: 'send';
+  readonly pauseMs: number;
+  readonly message: PlannedMessage;
+  /** So many requests with the same key at once. */
+  readonly copies: number;
+  readonly interruptAfterMs: number | undefined;
+  /** Waits for the ending before it goes on. */
+  readonly waits: boolean;
+  /** Sends the same key again behind the ending. */
+  readonly again: boolean;
+}
+
+export type PlannedStep = PlannedSend | { readonly kind: 'close'; readonly pauseMs: number };
+
+export interface PlannedLeg {
+  readonly readMs: number;
+  /** Stops reading for so long, with the connection open, before it leaves. */
+  readonly stallMs: number;
+  /** From where the next leg begins: behind the last event seen, or at this share of what was seen. */
+  readonly from: 'last' | number;
+}
+
+export interface PlannedClient {
+  readonly agent: 'claude' | 'codex';
+  readonly steps: readonly PlannedStep[];
+  readonly followers: readonly (readonly PlannedLeg[])[];
+}
+
+export interface ClientWish {
+  readonly place: number;
+  readonly profile: Profile;
+  readonly ms: number;
+}
+
+export function planClient(dice: Dice, wish: ClientWish): PlannedClient {
+  const agent = dice.pick(['claude', 'codex'] as const);
+  return {
+    agent,
+    steps: stepsOf(dice, agent, wish),
+    followers: Array.from({ length: dice.between(1, 2) }, () => legsOf(dice, wish.ms)),
+  };
+}
+
+function stepsOf(dice: Dice, agent: string, { place, profile, ms }: ClientWish): PlannedStep[] {
+  const steps: PlannedStep[] = [];
+  const faults = profile === 'faults' || profile === 'all';
+  const floods = profile !== 'shutdown';
+  let spoiled = false;
+  // More than there is time for: no message takes less than some 20 ms.
+  for (let number = 0; number < ms / 20; number += 1) {
+    const pauseMs = dice.chance(0.5) ? 0 : dice.between(0, 300);
+    if (dice.chance(0.04)) {
+      steps.push({ kind: 'close', pauseMs });
+      spoiled = false;
+    }
+    const marker = `m${String(place)}x${String(number)}x`;
+    const message = planMessage(dice, { agent, marker, faults, floods });
+    steps.push(sendOf(dice, spoiled ? { ...message, calm: false } : message, pauseMs));
+    spoiled ||= SPOILS.test(message.fault ?? '');
+  }
+  return steps;
+}
+
+function sendOf(dice: Dice, message: PlannedMessage, pauseMs: number): PlannedSend {
+  const interrupts = message.endless || dice.chance(0.1);
+  return {
+    kind: 'send',
+    pauseMs,
+    message,
+    copies: dice.chance(0.2) ? dice.between(2, 3) : 1,
+    interruptAfterMs: interrupts ? dice.between(0, 400) : undefined,
+    waits: message.endless || dice.chance(0.85),
+    again: dice.chance(0.2),
+  };
+}
+
+function legsOf(dice: Dice, ms: number): PlannedLeg[] {
+  const legs: PlannedLeg[] = [];
+  for (let at = 0; at < ms;) {
+    const readMs = dice.between(5, 2500);
+    const stallMs = dice.chance(0.2) ? dice.between(50, 1500) : 0;
+    legs.push({ readMs, stallMs, from: dice.chance(0.6) ? 'last' : dice.next() });
+    at += readMs + stallMs;
+  }
+  return legs;
+}

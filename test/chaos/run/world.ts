@@ -1,0 +1,167 @@
+/**
+ * The home that a run lives in: its configuration, its daemon whoever started it, its processes as the system shows them.
+ * Sees to it that there is a daemon again when one is gone. Owns no client and no judgement.
+ */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pass } from 'node:timers/promises';
+import { TestDaemon, testHome, type TestHome } from '../../support/daemon.ts';
+import { identityOf, isAlive, marked, type Identity } from '../../support/processes.ts';
+import { SmallDisk } from '../../support/small-disk.ts';
+import { NOTHING_DONE, type Done, type Violation } from '../oracle/history.ts';
+
+export interface Access extends Identity {
+  readonly url: string;
+  readonly token: string;
+}
+
+export type Role = 'daemon' | 'keeper' | 'agent' | 'other';
+export type Process = Identity & { readonly command: string; readonly role: Role };
+
+/** A keeper gets this long to start a daemon again before the run does. */
+const KEEPER_MS = 2500;
+const GIVE_UP_MS = 30_000;
+
+export class World implements AsyncDisposable {
+  readonly home: TestHome;
+  readonly disk: SmallDisk | undefined;
+  /** For what must not be where the disk fills up, nor carry the home's path. */
+  readonly aside: string = mkdtempSync(join(tmpdir(), 'pl-aside-'));
+  readonly troubles: Violation[] = [];
+  readonly done: { -readonly [K in keyof Done]: number } = { ...NOTHING_DONE };
+  /** Processes that somebody here ended: their end is no surprise. */
+  readonly felled = new Set<number>();
+  /** Set while there is to be no daemon. */
+  down = false;
+  #keeperFirst = false;
+  #starting: Promise<void> | undefined;
+  #seen: Access | undefined;
+
+  constructor(home: TestHome, disk: SmallDisk | undefined) {
+    this.home = home;
+    this.disk = disk;
+  }
+
+  static create(options: {
+    readonly config: string;
+    readonly diskMb?: number | undefined;
+    readonly root?: string;
+  }): World {
+    const { config, diskMb, root } = options;
+    const home = testHome({ config, ...(root === undefined ? {} : { root }) });
+    if (diskMb === undefined) return new World(home, undefined);
+    const disk = new SmallDisk(home.path, diskMb);
+    writeFileSync(join(home.path, 'config.toml'), config);
+    return new World(home, disk);
+  }
+
+  /** The daemon that answers now. Waits for one, and starts one that does not come by itself. */
+  async reach(signal: AbortSignal): Promise<Access> {
+    const began = performance.now();
+    while (!signal.aborted) {
+      const access = this.recorded();
+      if (access !== undefined && isAlive(access)) return this.#saw(access);
+      const waited = performance.now() - began;
+      if (waited > GIVE_UP_MS) {
+        this.troubles.push({ promise: 'P5', what: `no daemon came up in ${String(GIVE_UP_MS)} ms` });
+        throw new Error('no daemon came up');
+      }
+      if (!this.down && (!this.#keeperFirst || waited > KEEPER_MS)) await this.#start();
+      else await pass(20);
+    }
+    throw new Error('given up');
+  }
+
+  /** The daemon is about to be ended; `keeper` may start the next one. */
+  fell(pid: number, starter: 'keeper' | 'test'): void {
+    this.felled.add(pid);
+    this.#keeperFirst = starter === 'keeper';
+  }
+
+  /** What daemon.json says, living or not. */
+  recorded(): Access | undefined {
+    try {
+      const found: Identity & { url: string } = JSON.parse(
+        readFileSync(join(this.home.path, 'daemon.json'), 'utf8'),
+      );
+      const token = readFileSync(join(this.home.path, 'token'), 'utf8').trim();
+      return { pid: found.pid, startTime: found.startTime, url: found.url, token };
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Every living process of this home. */
+  processes(): Process[] {
+    return marked(this.home.root).map((one) => ({ ...one, role: roleOf(one.command) }));
+  }
+
+  trouble(promise: Violation['promise'], what: string): void {
+    this.troubles.push({ promise, what });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.disk?.free();
+    for (const { pid, startTime } of this.processes()) {
+      if (!isAlive({ pid, startTime })) continue;
+      process.kill(pid, 'SIGCONT');
+      process.kill(pid, 'SIGKILL');
+    }
+    while (this.processes().length > 0) await pass(10);
+    this.disk?.[Symbol.dispose]();
+    await this.home[Symbol.asyncDispose]();
+    rmSync(this.aside, { recursive: true, force: true });
+  }
+
+  #start(): Promise<void> {
+    this.#starting ??= (async () => {
+      try {
+        await TestDaemon.start(this.home);
+      } catch {
+        // Another one has the journal (the keeper's, one that is frozen), or the disk is full: the next look tells.
+        await pass(100);
+      } finally {
+        this.#starting = undefined;
+      }
+    })();
+    return this.#starting;
+  }
+
+  #saw(access: Access): Access {
+    const before = this.#seen;
+    this.#seen = access;
+    if (before !== undefined && before.pid !== access.pid && !this.felled.has(before.pid))
+      this.trouble('P3', `the daemon ${String(before.pid)} ended by itself`);
+    return access;
+  }
+}
+
+function roleOf(command: string): Role {
+  if (/\/daemon\/main\.[jt]s/.test(command)) return 'daemon';
+  if (/\/keeper\/main\.[jt]s/.test(command)) return 'keeper';
+  if (/fake-(?:claude|codex)\.mjs|\/claude(?:\.exe)? |\/codex /.test(command)) return 'agent';
+  return 'other';
+}
+
+/** Ends or freezes a process that is still the same. */
+export function signal(target: Identity, name: NodeJS.Signals): boolean {
+  if (identityOf(target.pid)?.startTime !== target.startTime) return false;
+  try {
+    process.kill(target.pid, name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function keeperOf(home: string): Identity | undefined {
+  const file = join(home, 'keeper.json');
+  if (!existsSync(file)) return undefined;
+  try {
+    const found: Identity = JSON.parse(readFileSync(file, 'utf8'));
+    return isAlive(found) ? { pid: found.pid, startTime: found.startTime } : undefined;
+  } catch {
+    return undefined;
+  }
+}
