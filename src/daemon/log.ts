@@ -10,13 +10,19 @@ const ROTATE_AT = 10 * 1024 * 1024;
 const MAX_TRACE = 2000;
 const SECRETS = /\b(?:sk-[\w-]{8,}|plt_[\w-]{20,}|gh[pousr]_\w{8,}|Bearer\s+[\w.~+/=-]{8,})/g;
 
+/** What waits for room on the disk; beyond it lines are left out. */
+const MAX_UNWRITTEN = 1024 * 1024;
+
 export type Log = Logger;
+type Destination = ReturnType<typeof pino.destination>;
 
 /** `values`: what must never be written besides what looks like a secret. */
 export function openLog(directory: string): Log {
   const file = join(directory, 'daemon.log');
   rotate(file);
-  const destination = pino.destination({ dest: file, append: true, sync: true, mode: 0o600 });
+  const destination = quiet(
+    pino.destination({ dest: file, append: true, sync: true, mode: 0o600, maxLength: MAX_UNWRITTEN }),
+  );
   return pino(
     { base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime },
     { write: (line: string) => void destination.write(mask(line)) },
@@ -27,16 +33,19 @@ export function openLog(directory: string): Log {
 export function openTrace(
   directory: string,
 ): (runtime: string, way: 'in' | 'out' | 'err', text: string) => void {
-  const files = new Map<string, ReturnType<typeof pino.destination>>();
+  const files = new Map<string, Destination>();
   return (runtime, way, text) => {
     let file = files.get(runtime);
     if (file === undefined) {
-      file = pino.destination({
-        dest: join(directory, `${runtime}.log`),
-        append: true,
-        sync: false,
-        mode: 0o600,
-      });
+      file = quiet(
+        pino.destination({
+          dest: join(directory, `${runtime}.log`),
+          append: true,
+          sync: false,
+          mode: 0o600,
+          maxLength: MAX_UNWRITTEN,
+        }),
+      );
       files.set(runtime, file);
     }
     const time = new Date().toISOString();
@@ -46,6 +55,11 @@ export function openTrace(
           `${time} ${way} ${mask(line.length > MAX_TRACE ? `${line.slice(0, MAX_TRACE)}…` : line)}\n`,
         );
   };
+}
+
+/** A log that cannot be written (the disk is full) ends nobody: what is unwritten is tried again with the next line. */
+function quiet(destination: Destination): Destination {
+  return destination.on('error', () => undefined);
 }
 
 export function mask(line: string): string {

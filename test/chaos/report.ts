@@ -17,8 +17,8 @@ export function summaryOf({ plan, counts, violations }: Outcome): string {
 }
 
 export function reportOf(outcome: Outcome): string {
-  const { plan, history, violations, deeds } = outcome;
-  if (violations.length === 0) return summaryOf(outcome);
+  const { plan, history, violations, deeds, logs } = outcome;
+  if (violations.length === 0) return `${summaryOf(outcome)}; ${JSON.stringify(history.done)}`;
   const replay = `npm run chaos -- --seed ${plan.seed} --run ${String(plan.number)} --profile ${plan.profile} --seconds ${String(plan.ms / 1000)}`;
   const named = new Set(violations.map(({ session }) => session));
   return [
@@ -27,6 +27,7 @@ export function reportOf(outcome: Outcome): string {
     ...violations.map(lineOf),
     `deeds: ${deeds.join(' · ')}`,
     ...history.sessions.filter(({ id }) => named.has(id)).map((session) => sessionOf(session, violations)),
+    ...logs,
   ].join('\n');
 }
 
@@ -46,7 +47,10 @@ function sessionOf(session: SessionHistory, violations: readonly Violation[]): s
     `--- ${session.id} ${session.agent}, ${String(session.journal.length)} events`,
     ...some.map(eventOf),
     ...session.messages
-      .filter(({ answers }) => answers.some(({ turn }) => turns.has(turn)))
+      .filter(
+        ({ answers, marker }) =>
+          answers.some(({ turn }) => turns.has(turn)) || own.some(({ what }) => what.includes(marker)),
+      )
       .map(({ input, answers }) => `sent ${JSON.stringify(input)} → ${JSON.stringify(answers)}`),
     `received: ${session.received.map(({ pid, text }) => `${String(pid)} ${text.slice(0, 60).replaceAll('\n', '⏎')}`).join(' | ')}`,
   ].join('\n');

@@ -81,11 +81,15 @@ export interface Answer {
   readonly status: number;
   readonly turn?: string | undefined;
   readonly code?: string | undefined;
+  /** What came of earlier tries with the same key. */
+  readonly before?: readonly string[];
 }
 
 /** What a completed turn must have said. */
 export type Expectation =
   | { readonly kind: 'nothing' }
+  /** Nothing, and the pieces need not make the whole: the agent's own bytes are broken. */
+  | { readonly kind: 'garbled' }
   /** These words and no others. */
   | { readonly kind: 'words'; readonly text: string }
   /** These somewhere. */

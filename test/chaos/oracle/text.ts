@@ -7,7 +7,10 @@ export function textViolations(history: History): Violation[] {
   return history.sessions.flatMap((session) =>
     turnsOf(session.journal).flatMap(([turn, events]) => {
       const message = session.messages.find(({ answers }) => answers.some((answer) => answer.turn === turn));
-      const said = [...wrongText(events, turn, message?.expects), ...wrongPreviews(events)];
+      const said = [
+        ...wrongText(events, turn, message?.expects),
+        ...(message?.expects.kind === 'garbled' ? [] : wrongPreviews(events)),
+      ];
       const lost =
         message === undefined ? undefined : unexplained(session, message, { events, done: history.done });
       return [...said, ...(lost === undefined ? [] : [lost])].map((what): Violation => ({

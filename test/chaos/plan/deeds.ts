@@ -4,6 +4,7 @@ import type { Profile } from './plan.ts';
 
 export type DeedKind =
   | 'kill-daemon'
+  | 'kill-starting-daemon'
   | 'freeze-daemon'
   | 'detach-daemon'
   | 'kill-agent'
@@ -19,7 +20,7 @@ export type DeedKind =
 
 export interface PlannedDeed {
   readonly kind: DeedKind;
-  /** After the deed before. */
+  /** After the deed before, and after a daemon answers. */
   readonly afterMs: number;
   /** Picks among the processes that are there then. */
   readonly victim: number;
@@ -31,7 +32,12 @@ export interface PlannedDeed {
 
 type Weights = Partial<Readonly<Record<DeedKind, number>>>;
 
-const DAEMON: Weights = { 'kill-daemon': 6, 'freeze-daemon': 1, 'detach-daemon': 1 };
+const DAEMON: Weights = {
+  'kill-daemon': 6,
+  'kill-starting-daemon': 1,
+  'freeze-daemon': 1,
+  'detach-daemon': 1,
+};
 
 const WEIGHTS: Readonly<Record<Profile, Weights>> = {
   daemon: DAEMON,
@@ -48,6 +54,7 @@ const WEIGHTS: Readonly<Record<Profile, Weights>> = {
   disk: { 'kill-daemon': 3, 'fill-disk': 4, 'fill-disk-kill-daemon': 4 },
   all: {
     'kill-daemon': 5,
+    'kill-starting-daemon': 1,
     'freeze-daemon': 1,
     'detach-daemon': 1,
     'kill-agent': 3,
@@ -70,8 +77,8 @@ const PACE_MS: Readonly<Record<Profile, readonly [number, number]>> = {
   keeper: [200, 1500],
   faults: [500, 3000],
   shutdown: [200, 1500],
-  disk: [200, 1500],
-  all: [100, 1500],
+  disk: [600, 3500],
+  all: [200, 2000],
 };
 
 export function planDeeds(dice: Dice, profile: Profile, ms: number): PlannedDeed[] {

@@ -91,6 +91,7 @@ function said(marker: string, input: string, text: string): PlannedMessage {
   return { marker, input, expects: { kind: 'words', text }, ...calm };
 }
 
-function expected(marker: string, { whole }: PlannedFault): Expectation {
+function expected(marker: string, { whole, words }: PlannedFault): Expectation {
+  if (words === 'invalid-utf8') return { kind: 'garbled' };
   return whole ? { kind: 'words', text: `${marker} before after` } : { kind: 'nothing' };
 }

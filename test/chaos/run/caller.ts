@@ -9,12 +9,14 @@ export interface Reply {
   readonly status: number;
   // oxlint-disable-next-line typescript/no-explicit-any -- what a client sees before it looks
   readonly body: any;
-  /** A request of it was sent whose answer was never seen, before this one. */
-  readonly tries: number;
+  /** What came of earlier tries of it: a status that is not the last word, or why there was no answer. */
+  readonly before: readonly string[];
 }
 
 /** A daemon that is frozen, or that waits for its disk, gets this long. */
 const REQUEST_MS = 6000;
+/** A report has so many. */
+const TRIES_KEPT = 20;
 
 export class Caller {
   readonly #world: World;
@@ -33,19 +35,20 @@ export class Caller {
     },
     signal: AbortSignal,
   ): Promise<Reply> {
-    for (let tries = 0; ; tries += 1) {
+    for (const before: string[] = []; ;) {
       signal.throwIfAborted();
       const reply = await this.#once(request, signal);
-      if (reply !== undefined && !passes(reply.status)) return { ...reply, tries };
+      if (typeof reply !== 'string' && !passes(reply.status)) return { ...reply, before };
+      if (before.length < TRIES_KEPT) before.push(typeof reply === 'string' ? reply : String(reply.status));
       await pass(20);
     }
   }
 
-  /** Undefined: nobody knows what became of it. */
+  /** A text: why nobody knows what became of it. */
   async #once(
     request: Parameters<Caller['ask']>[0],
     signal: AbortSignal,
-  ): Promise<Omit<Reply, 'tries'> | undefined> {
+  ): Promise<Omit<Reply, 'before'> | string> {
     const { url, token } = await this.#world.reach(signal);
     try {
       const response = await fetch(`${url}${request.path}`, {
@@ -66,8 +69,8 @@ export class Caller {
           `${request.method} ${request.path} was answered with 500: ${text.slice(0, 300)}`,
         );
       return { status: response.status, body };
-    } catch {
-      return undefined;
+    } catch (error) {
+      return error instanceof Error ? `${error.message} ${String(error.cause)}` : String(error);
     }
   }
 }

@@ -102,7 +102,12 @@ export class ChaosClient {
     const path = `/v1/sessions/${session.id}/turns`;
     const once = async (): Promise<Reply> => {
       const reply = await this.#ask('POST', path, { input }, key);
-      message.answers.push({ status: reply.status, turn: reply.body?.id, code: reply.body?.code });
+      message.answers.push({
+        status: reply.status,
+        turn: reply.body?.id,
+        code: reply.body?.code,
+        before: reply.before,
+      });
       return reply;
     };
     message.unsure = true;
@@ -110,9 +115,10 @@ export class ChaosClient {
     message.unsure = false;
     const turn = replies.find(({ status }) => status === 202)?.body.id;
     if (turn === undefined) return;
-    const ended = step.waits ? this.#ending(session, String(turn)) : undefined;
-    if (step.interruptAfterMs !== undefined) await this.#interrupt(session, step.interruptAfterMs);
-    await ended;
+    await Promise.all([
+      step.waits ? this.#ending(session, String(turn)) : undefined,
+      step.interruptAfterMs === undefined ? undefined : this.#interrupt(session, step.interruptAfterMs),
+    ]);
     if (step.again) await once();
   }
 

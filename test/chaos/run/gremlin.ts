@@ -28,6 +28,8 @@ export class Gremlin {
   async run(deeds: readonly PlannedDeed[]): Promise<void> {
     this.#began = performance.now();
     for (const deed of deeds) {
+      // A machine that is busy starts daemons slowly: what is killed before it answers proves little, so that is a deed of its own.
+      if (deed.kind !== 'kill-starting-daemon') await this.#world.reach(this.#over).catch(() => undefined);
       await pass(deed.afterMs, undefined, { signal: this.#over }).catch(() => undefined);
       if (this.#over.aborted) break;
       await this.#do(deed);
@@ -42,6 +44,7 @@ export class Gremlin {
 
   readonly #DEEDS: Readonly<Record<DeedKind, (deed: PlannedDeed) => void | Promise<void>>> = {
     'kill-daemon': (deed) => this.#killDaemon(deed),
+    'kill-starting-daemon': (deed) => this.#killStarting(deed),
     'freeze-daemon': (deed) => this.#freeze('daemonStops', this.#world.recorded(), deed),
     'detach-daemon': (deed) => this.#endDaemon(deed, 'SIGTERM'),
     'kill-agent': (deed) => this.#kill('agentKills', this.#agent(deed)),
@@ -72,6 +75,21 @@ export class Gremlin {
 
   #killDaemon(deed: PlannedDeed): void {
     this.#endDaemon(deed, 'SIGKILL');
+  }
+
+  /** One that runs, and with it one that comes up in its place. */
+  async #killStarting(deed: PlannedDeed): Promise<void> {
+    const before = this.#world.recorded();
+    this.#killDaemon(deed);
+    for (let looks = 0; looks < 100 && !this.#over.aborted; looks += 1) {
+      const next = this.#world.processes().find(({ role, pid }) => role === 'daemon' && pid !== before?.pid);
+      await pass(20);
+      if (next === undefined) continue;
+      await pass(deed.forMs / 3);
+      this.#world.felled.add(next.pid);
+      if (signal(next, 'SIGKILL')) this.#world.done.daemonKills += 1;
+      return;
+    }
   }
 
   #endDaemon({ starter }: PlannedDeed, name: NodeJS.Signals): void {

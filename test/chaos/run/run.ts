@@ -18,6 +18,7 @@ export interface Outcome {
   readonly violations: readonly Violation[];
   readonly deeds: readonly string[];
   readonly counts: Counts;
+  readonly logs: readonly string[];
 }
 
 export interface Counts {
@@ -33,7 +34,7 @@ export interface Counts {
 
 export async function run(plan: Plan): Promise<Outcome> {
   const onDisk = plan.profile === 'disk' || plan.profile === 'all';
-  await using world = World.create({ config: configFor(plan), ...(onDisk ? { diskMb: 256 } : {}) });
+  await using world = World.create({ config: configFor(plan), ...(onDisk ? { diskMb: 96 } : {}) });
   using decoys = await Decoys.start(world);
   const caller = new Caller(world);
   const ending = new AbortController();
@@ -49,7 +50,14 @@ export async function run(plan: Plan): Promise<Outcome> {
   const sessions = clients.flatMap((client) => client.sessions);
   const seen = await settle({ world, caller, sessions });
   const history: History = { ...seen, done: world.done, decoys: decoys.seen(), troubles: world.troubles };
-  return { plan, history, violations: judge(history), deeds: gremlin.log, counts: countsOf(history) };
+  return {
+    plan,
+    history,
+    violations: judge(history),
+    deeds: gremlin.log,
+    counts: countsOf(history),
+    logs: world.logs(),
+  };
 }
 
 function countsOf({ sessions, done }: History): Counts {

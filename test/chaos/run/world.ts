@@ -2,7 +2,7 @@
  * The home that a run lives in: its configuration, its daemon whoever started it, its processes as the system shows them.
  * Sees to it that there is a daemon again when one is gone. Owns no client and no judgement.
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pass } from 'node:timers/promises';
@@ -21,6 +21,8 @@ export type Process = Identity & { readonly command: string; readonly role: Role
 
 /** A keeper gets this long to start a daemon again before the run does. */
 const KEEPER_MS = 2500;
+/** What a report has of each log. */
+const LOG_CHARS = 6000;
 const GIVE_UP_MS = 30_000;
 
 export class World implements AsyncDisposable {
@@ -35,6 +37,7 @@ export class World implements AsyncDisposable {
   /** Set while there is to be no daemon. */
   down = false;
   #keeperFirst = false;
+  readonly #ends: string[] = [];
   #starting: Promise<void> | undefined;
   #seen: Access | undefined;
 
@@ -97,6 +100,16 @@ export class World implements AsyncDisposable {
     return marked(this.home.root).map((one) => ({ ...one, role: roleOf(one.command) }));
   }
 
+  /** The end of each log of the daemon and the keeper. */
+  logs(): string[] {
+    const folder = join(this.home.path, 'logs');
+    if (!existsSync(folder)) return this.#ends;
+    const files = readdirSync(folder).map(
+      (name) => `${name}:\n${readFileSync(join(folder, name), 'utf8').slice(-LOG_CHARS)}`,
+    );
+    return [...this.#ends, ...files];
+  }
+
   trouble(promise: Violation['promise'], what: string): void {
     this.troubles.push({ promise, what });
   }
@@ -117,7 +130,7 @@ export class World implements AsyncDisposable {
   #start(): Promise<void> {
     this.#starting ??= (async () => {
       try {
-        await TestDaemon.start(this.home);
+        this.#listen((await TestDaemon.start(this.home)).child);
       } catch {
         // Another one has the journal (the keeper's, one that is frozen), or the disk is full: the next look tells.
         await pass(100);
@@ -128,9 +141,20 @@ export class World implements AsyncDisposable {
     return this.#starting;
   }
 
+  /** How a daemon of ours ends, and what it says then, is for the report. */
+  #listen(child: TestDaemon['child']): void {
+    let said = '';
+    child?.stderr?.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-LOG_CHARS)));
+    child?.once('close', (code, name) => {
+      this.#ends.push(`daemon ${String(child.pid)} ended with ${String(code ?? name)}: ${said}`);
+    });
+  }
+
   #saw(access: Access): Access {
     const before = this.#seen;
     this.#seen = access;
+    // Whichever is there is being stopped: a keeper may have been quicker with another.
+    if (this.down) this.felled.add(access.pid);
     if (before !== undefined && before.pid !== access.pid && !this.felled.has(before.pid))
       this.trouble('P3', `the daemon ${String(before.pid)} ended by itself`);
     return access;

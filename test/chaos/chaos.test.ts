@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest';
+import { makePlan, type Profile } from './plan/plan.ts';
+import { reportOf } from './report.ts';
+import { run } from './run/run.ts';
+
+/**
+ * Short runs of fixed seeds: real daemons, keepers and fake agents, killed and frozen at the moments that the seed says. The long ones: `npm run chaos`.
+ * What is asked is that no promise is broken, not how much was done: a busy machine does less in the same time.
+ */
+const MS = 2000;
+const RUNS: Readonly<Record<Profile, string>> = {
+  daemon: 'its daemon is killed, frozen and detached: every calm turn completes, whole and once',
+  agents: 'agents are killed and frozen, alone and with their daemon',
+  keeper: 'the keeper is killed and frozen, alone and with the daemon',
+  faults: 'agents misbehave while the daemon is killed',
+  shutdown: 'everything is stopped in the middle and started again',
+  disk: 'the disk fills up while the daemon is killed',
+  all: 'all of it at once',
+};
+
+for (const [number, [profile, what]] of Object.entries(RUNS).entries())
+  test(`${profile}: ${what}`, async () => {
+    const outcome = await run(makePlan({ seed: 'npm test', number, ms: MS, profile: profile as Profile }));
+    expect(outcome.violations, reportOf(outcome)).toEqual([]);
+  }, 120_000);
