@@ -20,6 +20,8 @@ interface Given {
   readonly crashes: readonly number[];
   /** Prompts (counted over all) at which the process dies, before it shows that it took them in. */
   readonly deaths: readonly number[];
+  /** Messages (counted in each session) that their client takes back at once. */
+  readonly regrets: readonly number[];
   readonly cuts: readonly number[];
   readonly pool: Partial<PoolLimits>;
 }
@@ -77,6 +79,7 @@ async function live(journal: MemoryJournal, keeper: MemoryKeeper, given: Given):
       .value;
     for (let round = 0; round < given.rounds; round += 1) {
       const sent = await host.send(id, { input: 'hi' }, { ...BY, idempotency: key(`send ${String(round)}`) });
+      if (given.regrets.includes(round)) await host.interrupt(id, {}, BY).catch(() => undefined);
       await until(() => journal.dead || ended(journal.all, sent.value.id));
       if (journal.dead) return;
     }
@@ -108,11 +111,13 @@ const given = fc.record({
   rounds: fc.integer({ min: 1, max: 3 }),
   crashes: fc.array(fc.integer({ min: 1, max: 25 }), { maxLength: 4 }),
   deaths: fc.uniqueArray(fc.integer({ min: 1, max: 12 }), { maxLength: 2 }),
+  regrets: fc.uniqueArray(fc.nat({ max: 2 }), { maxLength: 2 }),
   cuts: fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 4 }),
   pool: fc.record({
     maxWarm: fc.integer({ min: 1, max: 2 }),
     whenFull: fc.constantFrom('wait' as const, 'per-message' as const),
     warmOnCreate: fc.boolean(),
+    recycleTurns: fc.constantFrom(1, 2, 500),
   }),
 });
 
