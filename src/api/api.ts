@@ -14,6 +14,7 @@ import { listen, type Listening, type ListenOptions } from './listen.ts';
 import { openApiDocument } from './openapi.ts';
 import { problemOf, problemResponse } from './problem.ts';
 import { json, type Call, type Route } from './route.ts';
+import { permissionRoutes } from './permissions.ts';
 import { sessionRoutes } from './sessions.ts';
 import { checkScope, scopeOf } from './scopes.ts';
 import { askerOf, type Asker, type TokenCheck } from './token.ts';
@@ -199,6 +200,7 @@ function routesOf(options: ApiOptions, limits: ApiLimits): readonly Route[] {
     ...tokenRoutes(options.tokenDesk, limits.bodyBytes),
     ...sessionRoutes(commands),
     ...turnRoutes(commands),
+    ...permissionRoutes(commands),
     ...eventRoutes({
       pingMs: limits.pingMs,
       mostStreams: limits.streams,

@@ -11,7 +11,7 @@ export const PAGE_QUERY: readonly QueryDoc[] = [
 ];
 
 export function sessionRoutes(commands: Commands): readonly Route[] {
-  return [create(commands), list(), get(), update(commands), close(commands), permissions()];
+  return [create(commands), list(), get(), update(commands), close(commands)];
 }
 
 function create(commands: Commands): Route {
@@ -123,23 +123,6 @@ function close(commands: Commands): Route {
         status: 200,
         act: (host, _body, caller) => host.close(session, caller),
       });
-    },
-  };
-}
-
-function permissions(): Route {
-  return {
-    method: 'get',
-    path: '/v1/sessions/{id}/permissions',
-    needs: 'host',
-    doc: {
-      summary: 'The open permission requests of a session',
-      answer: { status: 200, schema: 'PermissionList' },
-      errors: ['not_found'],
-    },
-    handle: (call, host) => {
-      host.get(param(call, 'id'));
-      return json({ items: [] });
     },
   };
 }

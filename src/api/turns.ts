@@ -1,6 +1,6 @@
 /** The turn routes. */
 import { InterruptTurn } from '../protocol/index.ts';
-import { SendTurn } from './bodies.ts';
+import { NoBody, SendTurn } from './bodies.ts';
 import type { Commands } from './command.ts';
 import { afterIdOf, limitOf } from './query.ts';
 import { json, param, type Route } from './route.ts';
@@ -10,7 +10,7 @@ import { PAGE_QUERY } from './sessions.ts';
 const TURNS = '/v1/sessions/{id}/turns';
 
 export function turnRoutes(commands: Commands): readonly Route[] {
-  return [send(commands), list(), get(), interrupt(commands)];
+  return [send(commands), list(), get(), takeBack(commands), interrupt(commands)];
 }
 
 function send(commands: Commands): Route {
@@ -66,6 +66,32 @@ function get(): Route {
     needs: 'host',
     doc: { summary: 'One turn', answer: { status: 200, schema: 'Turn' }, errors: ['not_found'] },
     handle: (call, host) => json(host.turn(param(call, 'id'), param(call, 'turnId'))),
+  };
+}
+
+function takeBack(commands: Commands): Route {
+  const route = `${TURNS}/{turnId}`;
+  return {
+    method: 'delete',
+    path: route,
+    needs: 'host',
+    doc: {
+      summary: 'Take a queued turn back: it ends with turn.interrupted',
+      keyed: true,
+      answer: { status: 200, schema: 'Turn' },
+      errors: ['not_found', 'turn_in_progress', 'no_turn', 'journal_full'],
+    },
+    handle: (call, host) => {
+      const session = param(call, 'id');
+      const turn = param(call, 'turnId');
+      return commands.run(call, host, {
+        route: `${TURNS}/${turn}`,
+        session,
+        body: NoBody,
+        status: 200,
+        act: (host, _body, caller) => host.takeBack(session, turn, caller),
+      });
+    },
   };
 }
 

@@ -149,6 +149,14 @@ function sessionCommands(add: Add): void {
     'interrupt <id>',
     'end the running turn; the process stays warm',
     () => import('./commands/interrupt.ts'),
+  ).option('--clear', 'what waits in the queue ends too');
+  add('allow <id> <request>', "answer an agent's request: yes", () => import('./commands/allow.ts')).option(
+    '--for-session',
+    'and do not ask again for the same',
+  );
+  add('deny <id> <request>', "answer an agent's request: no", () => import('./commands/deny.ts')).option(
+    '--message <text>',
+    'what the agent reads',
   );
   add('close <id>', 'close a session and end its process', () => import('./commands/close.ts'));
 }

@@ -1,17 +1,24 @@
 /** Follows a turn on the terminal: text as it comes, Ctrl-C interrupts it, twice leaves. Gives the exit code of its ending. */
 import type { ClientSession, ClientTurn } from '../client/index.ts';
 import { messageOf } from '../protocol/index.ts';
+import { Asker, type AskHow } from './asker.ts';
 import type { Context } from './context.ts';
 import { Exit } from './exit.ts';
 import { drained, whenReaderLeaves } from './pipe.ts';
 import { Renderer } from './render.ts';
 
+/** `ask`: what is done with permission requests. Default: asked on the terminal where there is one, else left to other clients. */
 export async function streamTurn(
   context: Context,
-  session: ClientSession,
-  turn: ClientTurn,
+  followed: { readonly session: ClientSession; readonly turn: ClientTurn; readonly ask?: AskHow },
 ): Promise<number> {
+  const {
+    session,
+    turn,
+    ask = process.stdin.isTTY && context.output.attended ? 'terminal' : 'wait',
+  } = followed;
   const renderer = new Renderer(context.output);
+  using asker = new Asker(session, ask, (format, text) => renderer.aside(format, text));
   let leaveWith: number | undefined;
   const leave = (code: number): void => {
     leaveWith ??= code;
@@ -23,6 +30,8 @@ export async function streamTurn(
   try {
     for await (const event of turn) {
       renderer.show(event);
+      if (event.type === 'permission.requested') asker.requested(event.data);
+      if (event.type === 'permission.resolved') asker.resolved(event.data.id);
       await drained();
     }
   } catch (error) {

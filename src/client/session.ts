@@ -1,6 +1,8 @@
 /** One session of a daemon, as something to talk to. Holds no connection. */
 import type {
+  AnswerPermission,
   InterruptTurn,
+  PermissionView,
   SendTurn,
   SessionView,
   TurnInput,
@@ -9,7 +11,7 @@ import type {
 } from '../protocol/index.ts';
 import { EventStream, type StreamOptions, type StreamSource } from './stream.ts';
 import { ClientTurn } from './turn.ts';
-import { pageOf, Session, Turn, type Page } from './views.ts';
+import { pageOf, Permission, Permissions, Session, Turn, type Page } from './views.ts';
 import type { Ask, Wire } from './wire.ts';
 
 /** Of every call that changes something. */
@@ -59,6 +61,23 @@ export class ClientSession {
   interrupt(options: InterruptTurn & CommandOptions = {}): Promise<TurnView> {
     const { idempotencyKey, signal, ...body } = options;
     return this.#command('POST', '/interrupt', { body, answer: Turn, idempotencyKey, signal });
+  }
+
+  /** Takes a queued turn back; it ends as interrupted. `turn_in_progress` when the agent has it. */
+  takeBack(turn: string, options: CommandOptions = {}): Promise<TurnView> {
+    return this.#command('DELETE', `/turns/${encodeURIComponent(turn)}`, { answer: Turn, ...options });
+  }
+
+  /** What the agent asks and nobody has answered. */
+  async permissions(): Promise<readonly PermissionView[]> {
+    const path = `${this.#path}/permissions`;
+    return (await this.#wire.ask({ method: 'GET', path, answer: Permissions })).items;
+  }
+
+  /** Answers a request, once. `already_resolved` (who answered is in its detail) when somebody was faster. */
+  answer(request: string, answer: AnswerPermission, options: CommandOptions = {}): Promise<PermissionView> {
+    const below = `/permissions/${encodeURIComponent(request)}`;
+    return this.#command('POST', below, { body: answer, answer: Permission, ...options });
   }
 
   update(changes: UpdateSession, options: CommandOptions = {}): Promise<SessionView> {

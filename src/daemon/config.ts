@@ -46,6 +46,8 @@ const Config = z.strictObject({
     .strictObject({ termAfterMs: ms(2000), killAfterMs: ms(2000), stuckAfterMs: ms(2000) })
     .prefault({}),
   keeper: z.strictObject({ graceMs: ms(10 * 60_000) }).prefault({}),
+  permissions: z.strictObject({ timeoutMs: ms(10 * 60_000) }).prefault({}),
+  session: z.strictObject({ maxQueued: z.number().int().positive().max(10_000).default(100) }).prefault({}),
   pool: z
     .strictObject({
       /** The upper bounds are those of a machine, not of taste: beyond them a number is a mistake. */

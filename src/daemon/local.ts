@@ -5,9 +5,13 @@ import {
   PilotlightError,
   TURN_ENDINGS,
   AnyEvent,
+  type AnswerPermission,
   type By,
   type ContentBlock,
   type CreateSession,
+  type InterruptTurn,
+  type PermissionView,
+  type SendTurn,
   type SessionEvent,
   type SessionView,
   type StatusView,
@@ -26,8 +30,13 @@ export interface LocalTurn extends AsyncIterable<SessionEvent> {
 export interface LocalSession {
   readonly id: string;
   view(): SessionView;
-  send(input: string | readonly ContentBlock[]): Promise<LocalTurn>;
-  interrupt(): Promise<TurnView>;
+  send(input: string | readonly ContentBlock[], options?: Pick<SendTurn, 'whenBusy'>): Promise<LocalTurn>;
+  interrupt(options?: InterruptTurn): Promise<TurnView>;
+  /** Takes a queued turn back. */
+  takeBack(turn: string): Promise<TurnView>;
+  /** What the agent asks and nobody has answered. */
+  permissions(): readonly PermissionView[];
+  answer(request: string, answer: AnswerPermission): Promise<PermissionView>;
   close(): Promise<SessionView>;
   /** Events with seq > after, and then live until `signal` aborts. */
   events(options?: { readonly after?: number; readonly signal?: AbortSignal }): AsyncIterable<SessionEvent>;
@@ -70,15 +79,18 @@ function sessionOf(host: Host, id: string): LocalSession {
   return {
     id,
     view: () => host.get(id),
-    async send(input) {
+    async send(input, options = {}) {
       const { value } = await host.send(
         id,
-        { input: typeof input === 'string' ? input : [...input] },
+        { input: typeof input === 'string' ? input : [...input], ...options },
         { by: BY },
       );
       return turnOf(host, value);
     },
-    interrupt: async () => (await host.interrupt(id, {}, { by: BY })).value,
+    interrupt: async (options = {}) => (await host.interrupt(id, options, { by: BY })).value,
+    takeBack: async (turn) => (await host.takeBack(id, turn, { by: BY })).value,
+    permissions: () => host.permissions(id),
+    answer: async (request, answer) => (await host.answer(id, { ...answer, request }, { by: BY })).value,
     close: async () => (await host.close(id, { by: BY })).value,
     events: ({ after = 0, signal } = {}) =>
       eventsOf(host.follow(id, after, signal ?? new AbortController().signal)),

@@ -4,9 +4,11 @@
  */
 import type {
   AgentView,
+  AnswerPermission,
   By,
   CreateSession,
   InterruptTurn,
+  PermissionView,
   SendTurn,
   SessionView,
   StatusView,
@@ -42,6 +44,9 @@ export interface Page<T> {
   readonly next?: string;
 }
 
+/** The answer to a request, by the request's id. */
+export type Answering = AnswerPermission & { readonly request: string };
+
 /** Every method throws PilotlightError with the code that the interface names for it. */
 export interface Host {
   create(request: CreateSession, caller: Caller): Promise<Answered<SessionView>>;
@@ -58,6 +63,12 @@ export interface Host {
   turns(session: string, filter: { readonly limit?: number; readonly after?: string }): Page<TurnView>;
   turn(session: string, turn: string): TurnView;
   interrupt(session: string, request: InterruptTurn, caller: Caller): Promise<Answered<TurnView>>;
+  /** Takes a turn back that nothing has of yet. */
+  takeBack(session: string, turn: string, caller: Caller): Promise<Answered<TurnView>>;
+
+  /** What the agent asks and nobody has answered. */
+  permissions(session: string): readonly PermissionView[];
+  answer(session: string, answer: Answering, caller: Caller): Promise<Answered<PermissionView>>;
 
   /** Events with seq > after (of one session) or cursor > after (session undefined). */
   events(session: string | undefined, after: number, limit: number): EventPage;

@@ -4,6 +4,7 @@
  */
 import {
   newId,
+  PermissionView,
   PilotlightError,
   SessionView,
   TurnView,
@@ -14,23 +15,24 @@ import {
   type StatusView,
   type UpdateSession,
 } from '../protocol/index.ts';
-import type { Draft, EventPage, Followed, SessionSpec } from '../session/ports.ts';
+import type { Draft, EventPage, Followed } from '../session/ports.ts';
 import type { Session } from '../session/session.ts';
 import { newSessionState } from '../session/state.ts';
 import { sessionView } from '../session/views.ts';
 import { Admission } from './admission.ts';
-import type { Answered, Caller, Host, Page } from './face.ts';
+import { endAll } from './drain.ts';
+import type { Answered, Answering, Caller, Host, Page } from './face.ts';
 import { Acceptance } from './idempotent.ts';
-import { listSessions } from './list.ts';
+import { listSessions, statusOf } from './list.ts';
 import { Living } from './living.ts';
 import type { HostPorts } from './ports.ts';
 import { noSession } from './missing.ts';
+import { answerIn, openPermissions } from './permissions.ts';
 import { Quiet } from './quiet.ts';
 import { recover } from './recover.ts';
 import { reviveSession } from './revive.ts';
-import { refuseUnsupportedTurn, refuseUnsupportedUpdate, wishOf } from './wish.ts';
-
-const MAX_PAGE = 1000;
+import { mustBeOpen, turnOf, turnsPage } from './turns.ts';
+import { refuseUnsupportedTurn, refuseUnsupportedUpdate, updateOf, wishOf } from './wish.ts';
 
 export class SessionHost implements Host {
   readonly #ports: HostPorts;
@@ -114,14 +116,8 @@ export class SessionHost implements Host {
 
   async update(id: string, request: UpdateSession, caller: Caller): Promise<Answered<SessionView>> {
     refuseUnsupportedUpdate(request);
-    const { name, metadata } = request;
-    const changed = {
-      ...(name === undefined ? {} : { name }),
-      ...(metadata === undefined ? {} : { metadata }),
-    };
     return this.#command(id, caller, (session, draft) => {
-      const spec: SessionSpec = { ...session.state.spec, ...changed };
-      session.apply(draft, [{ kind: 'update', spec, changed }]);
+      session.apply(draft, [updateOf(session.state.spec, request)]);
     });
   }
 
@@ -136,33 +132,59 @@ export class SessionHost implements Host {
   async send(id: string, request: SendTurn, caller: Caller): Promise<Answered<TurnView>> {
     this.#refuseWhenDraining();
     refuseUnsupportedTurn(request);
+    const { input, whenBusy = 'reject' } = request;
     return this.#turnCommand(id, caller, (session, draft) => {
       this.#living.slots.refuseWhenFull(session.state);
-      session.apply(draft, [{ kind: 'send', turn: newId('trn'), input: request.input }]);
+      const turn = newId('trn');
+      session.apply(draft, [{ kind: 'send', turn, input, whenBusy, by: caller.by }]);
+      return turn;
     });
   }
 
-  async interrupt(id: string, _request: InterruptTurn, caller: Caller): Promise<Answered<TurnView>> {
+  async interrupt(id: string, request: InterruptTurn, caller: Caller): Promise<Answered<TurnView>> {
+    const clear = request.queue === 'clear';
     return this.#turnCommand(id, caller, (session, draft) => {
-      session.apply(draft, [{ kind: 'interrupt', by: caller.by }]);
+      const { turn } = session.state;
+      session.apply(draft, [{ kind: 'interrupt', by: caller.by, clear }]);
+      return turn.kind === 'none' ? '' : turn.id;
+    });
+  }
+
+  async takeBack(id: string, turn: string, caller: Caller): Promise<Answered<TurnView>> {
+    mustBeOpen(this.turn(id, turn));
+    return this.#turnCommand(id, caller, (session, draft) => {
+      session.apply(draft, [{ kind: 'take-back', turn, by: caller.by }]);
+      return turn;
+    });
+  }
+
+  permissions(id: string): readonly PermissionView[] {
+    this.#mustExist(id);
+    const live = this.#living.get(id);
+    return live === undefined ? [] : openPermissions(this.#ports.journal, live.state);
+  }
+
+  async answer(id: string, answer: Answering, caller: Caller): Promise<Answered<PermissionView>> {
+    this.#mustExist(id);
+    return this.#acceptance.run(caller, {
+      status: 200,
+      parse: (stored) => PermissionView.parse(stored),
+      decide: (draft) => {
+        const { journal } = this.#ports;
+        const session = this.#living.get(id);
+        return { answer: answerIn(draft, { journal, session, id, answer, by: caller.by }), keep: id };
+      },
     });
   }
 
   turns(id: string, filter: { readonly limit?: number; readonly after?: string }): Page<TurnView> {
     this.#mustExist(id);
-    const limit = Math.min(filter.limit ?? 100, MAX_PAGE);
-    const items = this.#ports.journal.turns(id, { ...filter, limit: limit + 1 });
-    const more = items.length > limit;
-    const page = more ? items.slice(0, limit) : items;
-    const last = page.at(-1);
-    return { items: page, ...(more && last !== undefined ? { next: last.id } : {}) };
+    return turnsPage(this.#ports.journal, id, filter);
   }
 
   turn(id: string, turn: string): TurnView {
     this.#mustExist(id);
-    const found = this.#ports.journal.turn(turn);
-    if (found?.sessionId !== id) throw new PilotlightError('not_found', `Session ${id} has no turn ${turn}`);
-    return found;
+    return turnOf(this.#ports.journal, id, turn);
   }
 
   events(session: string | undefined, after: number, limit: number): EventPage {
@@ -185,34 +207,14 @@ export class SessionHost implements Host {
   }
 
   async status(): Promise<StatusView> {
-    const described = await this.#ports.describe();
-    const open = this.#living.sessions.filter((session) => session.state.phase === 'open');
-    return {
-      ...described,
-      pool: this.#living.slots.status(),
-      sessions: {
-        open: this.#ports.journal.openSessions(),
-        working: open.filter((session) => session.state.turn.kind !== 'none').length,
-      },
-      journal: this.#ports.journal.status(),
-    };
+    return statusOf(this.#ports, this.#living);
   }
 
   /** Refuses new work, lets running turns finish for at most `graceMs`, then ends every process. */
   async drain(graceMs: number): Promise<void> {
     this.#draining = true;
     this.#living.cool();
-    await this.#quiet.until(
-      () => this.#living.sessions.every((session) => session.state.turn.kind === 'none'),
-      graceMs,
-    );
-    const left = this.#living.sessions.filter(
-      (session) => session.state.turn.kind !== 'none' || session.state.runtime.kind !== 'none',
-    );
-    await Promise.allSettled(
-      left.map((session) => session.submit({ kind: 'retire', reason: 'shutdown', by: { kind: 'shutdown' } })),
-    );
-    await this.#quiet.until(() => this.#living.runtimes.length === 0, graceMs);
+    await endAll(this.#quiet, this.#living, graceMs);
     this.#living.slots.close();
   }
 
@@ -240,18 +242,18 @@ export class SessionHost implements Host {
     });
   }
 
+  /** `act` gives the turn that the command is about. */
   async #turnCommand(
     id: string,
     caller: Caller,
-    act: (session: Session, draft: Draft) => void,
+    act: (session: Session, draft: Draft) => string,
   ): Promise<Answered<TurnView>> {
     return this.#acceptance.run(caller, {
       status: 202,
       parse: (stored) => TurnView.parse(stored),
       decide: (draft) => {
         const session = this.#living.commanded(id, draft);
-        act(session, draft);
-        const { turn } = session;
+        const turn = session.turn(act(session, draft));
         if (turn === undefined)
           throw new PilotlightError('internal', `Session ${id} has no turn after a command`);
         return { answer: turn, keep: turn.id };

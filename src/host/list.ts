@@ -1,7 +1,9 @@
 /** Lists of sessions, as the API pages them. */
-import type { SessionView } from '../protocol/index.ts';
+import type { SessionView, StatusView } from '../protocol/index.ts';
 import type { Journal, SessionRecord } from '../session/ports.ts';
 import type { Page } from './face.ts';
+import type { Living } from './living.ts';
+import type { HostPorts } from './ports.ts';
 
 interface ListFilter {
   readonly state?: string;
@@ -36,4 +38,22 @@ export function listSessions(
     if (last === undefined || last.id === after) return { items };
     if (items.length === limit) return { items, ...(after === undefined ? {} : { next: after }) };
   }
+}
+
+/** What `GET /v1/status` says. */
+export async function statusOf(
+  ports: Pick<HostPorts, 'describe' | 'journal'>,
+  living: Pick<Living, 'sessions' | 'slots'>,
+): Promise<StatusView> {
+  const described = await ports.describe();
+  const open = living.sessions.filter((session) => session.state.phase === 'open');
+  return {
+    ...described,
+    pool: living.slots.status(),
+    sessions: {
+      open: ports.journal.openSessions(),
+      working: open.filter((session) => session.state.turn.kind !== 'none').length,
+    },
+    journal: ports.journal.status(),
+  };
 }

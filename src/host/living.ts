@@ -6,9 +6,9 @@ import { PilotlightError } from '../protocol/index.ts';
 import type { Draft, RuntimeRecord, SessionRecord, Slot } from '../session/ports.ts';
 import { Session, type SessionPorts } from '../session/session.ts';
 import type { SessionState } from '../session/state.ts';
-import { noSession } from './missing.ts';
+import { mustBeCommandable } from './missing.ts';
 import type { HostedRuntime, HostPorts } from './ports.ts';
-import { reviveSession } from './revive.ts';
+import { openTurns, reviveSession } from './revive.ts';
 import { Slots } from './slots.ts';
 import { startWishOf } from './wish.ts';
 
@@ -59,8 +59,8 @@ export class Living {
   revive(record: SessionRecord): Session {
     const { journal } = this.#ports;
     const state = reviveSession(record, journal);
-    const turn = state.turn.kind === 'none' ? undefined : journal.turn(state.turn.id);
-    return this.keep(new Session(state, this.#sessionPorts(), turn));
+    const turns = openTurns(state).flatMap((turn) => journal.turn(turn) ?? []);
+    return this.keep(new Session(state, this.#sessionPorts(), turns));
   }
 
   /** The session that a command is for; one that lives only for a command that is refused goes again. */
@@ -103,13 +103,7 @@ export class Living {
   #mustLive(id: string): Session {
     const session = this.#sessions.get(id);
     if (session !== undefined) return session;
-    const record = this.#ports.journal.session(id);
-    if (record === undefined) throw noSession(id);
-    if (record.closed)
-      throw new PilotlightError('session_closed', `Session ${id} is closed`, {
-        fix: 'Create a new session.',
-      });
-    return this.revive(record);
+    return this.revive(mustBeCommandable(id, this.#ports.journal.session(id)));
   }
 
   /** A process for the next message of a session that has none, where there is room. */
@@ -129,6 +123,11 @@ export class Living {
     return {
       committer: this.#ports.journal,
       limits: this.#ports.limits,
+      rules: {
+        judge: this.#ports.judge,
+        maxQueued: this.#ports.maxQueued,
+        parked: () => !this.#warming,
+      },
       report: this.#ports.report,
       start: (draft, session, id) => {
         const { slot, inputs } = this.slots.take(draft, session, id);

@@ -13,6 +13,7 @@ import type {
   Voice,
 } from '../session/ports.ts';
 import type { PoolLimits } from '../pool/index.ts';
+import type { DecideContext } from '../session/inputs.ts';
 import type { WatchLimits } from '../session/watch.ts';
 import type { SecretStore } from './secrets.ts';
 
@@ -64,6 +65,10 @@ export interface HostPorts {
   readonly mostSessions: number;
   /** Directories that sessions may work in; none: any. */
   readonly roots: readonly string[];
+  /** The rules' word on what an agent asks; undefined: a person decides. */
+  readonly judge: DecideContext['judge'];
+  /** Turns that may wait in one session. */
+  readonly maxQueued: number;
   readonly pool: PoolLimits;
   /** Ends processes that the journal does not know. */
   readonly endUnclaimed: () => void;

@@ -20,6 +20,16 @@ export async function recover(recovery: Recovery): Promise<void> {
   const sessions = reviveAll(recovery);
   const adopted = recovery.journal.runtimes().map((record) => adopt(recovery, sessions, record));
   await Promise.all(adopted);
+  wakeWaiting(recovery, sessions);
+}
+
+/** Turns that waited when a daemon stopped, in sessions whose processes it had ended. */
+function wakeWaiting(recovery: Recovery, sessions: Map<string, Session>): void {
+  for (const id of recovery.journal.sessionsWithOpenTurns()) {
+    const record = sessions.has(id) ? undefined : recovery.journal.session(id);
+    if (record !== undefined) revive(recovery, sessions, record);
+    sessions.get(id)?.submit({ kind: 'wake' }).catch(recovery.report);
+  }
 }
 
 /** Only sessions with a process: one without is in the journal alone until somebody commands it. */

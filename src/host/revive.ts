@@ -21,6 +21,9 @@ const Spec = z.object({
   mcpServers: z.array(z.string()).exactOptional(),
   env: z.array(z.string()),
   credentials: z.array(z.string()),
+  limits: z
+    .object({ maxTurns: z.number().exactOptional(), maxCostUsd: z.number().exactOptional() })
+    .exactOptional(),
   createdAt: z.string(),
 });
 
@@ -68,8 +71,24 @@ const Turn = z.discriminatedUnion('kind', [
     stopping: Stopping.exactOptional(),
     tools: z.record(z.string(), z.enum(['open', 'closed'])),
     previews: z.array(z.string()),
+    steers: z
+      .array(z.object({ id: z.string(), written: z.boolean(), received: z.boolean(), taken: z.boolean() }))
+      .default([]),
   }),
 ]);
+
+const Granted = z.object({ tool: z.string(), match: z.string().exactOptional() });
+
+const Ask = z.object({
+  id: z.string(),
+  request: z.string(),
+  seq: z.number(),
+  askedAt: z.number(),
+  kind: z.enum(['tool', 'question']),
+  editable: z.boolean(),
+  questions: z.array(z.string()),
+  rule: Granted.exactOptional(),
+});
 
 const State = z.object({
   v: z.literal(1),
@@ -77,6 +96,12 @@ const State = z.object({
   phase: z.enum(['open', 'closed']),
   runtime: Link,
   turn: Turn,
+  // Absent in what an older version wrote.
+  queue: z.array(z.string()).default([]),
+  asks: z.array(Ask).default([]),
+  granted: z.array(Granted).default([]),
+  spent: z.object({ turns: z.number(), costUsd: z.number() }).default({ turns: 0, costUsd: 0 }),
+  stale: z.boolean().default(false),
   lastSeq: z.number(),
   lastActivityAt: z.string(),
   agentSessionId: z.string().exactOptional(),
@@ -126,4 +151,11 @@ function lastTextOf(
     after = page.next;
   }
   return text;
+}
+
+/** Turns without an ending: the one at the head, those taken or waiting to be taken into it, the queue. */
+export function openTurns({ turn, queue }: SessionState): readonly string[] {
+  const head = turn.kind === 'none' ? [] : [turn.id];
+  const steers = turn.kind === 'running' ? turn.steers.map((steer) => steer.id) : [];
+  return [...head, ...steers, ...queue];
 }

@@ -12,6 +12,7 @@ import {
   type UpdateSession,
 } from '../protocol/index.ts';
 import type { SessionSpec } from '../session/ports.ts';
+import type { SessionInput } from '../session/inputs.ts';
 import type { SessionState } from '../session/state.ts';
 import type { StartWish } from './ports.ts';
 import type { SessionSecrets } from './secrets.ts';
@@ -61,7 +62,9 @@ function specOf(request: CreateSession): SessionSpec {
     mcpServers,
     env,
     credentials,
+    limits,
   } = request;
+  const { maxTurns, maxCostUsd } = limits ?? {};
   return {
     id: newId('ses'),
     agent,
@@ -77,6 +80,14 @@ function specOf(request: CreateSession): SessionSpec {
     mcpServers: Object.keys(mcpServers ?? {}),
     env: Object.keys(env ?? {}),
     credentials: Object.keys(credentials ?? {}),
+    ...(limits === undefined
+      ? {}
+      : {
+          limits: {
+            ...(maxTurns === undefined ? {} : { maxTurns }),
+            ...(maxCostUsd === undefined ? {} : { maxCostUsd }),
+          },
+        }),
     createdAt: new Date().toISOString(),
   };
 }
@@ -119,21 +130,33 @@ async function isWithin(real: string, root: string): Promise<boolean> {
 }
 
 function refuseUnsupported(request: CreateSession): void {
-  const { permissionPolicy, readOnly, limits } = request;
+  const { permissionPolicy, readOnly } = request;
   if (permissionPolicy !== undefined && permissionPolicy.length > 0) unsupported('permissionPolicy');
   if (readOnly !== undefined) unsupported('readOnly', 'Use mode "readOnly" or "plan".');
-  if (limits !== undefined) unsupported('limits');
 }
 
-/** PATCH changes the name and metadata so far. */
 export function refuseUnsupportedUpdate(request: UpdateSession): void {
-  for (const field of ['model', 'mode', 'readOnly', 'credentials', 'permissionPolicy'] as const)
+  for (const field of ['readOnly', 'credentials', 'permissionPolicy'] as const)
     if (request[field] !== undefined) unsupported(field);
 }
 
+/** What a PATCH is for the session. A model or mode is chosen when a process starts: one that runs is replaced between turns. */
+export function updateOf(
+  spec: SessionSpec,
+  request: UpdateSession,
+): Extract<SessionInput, { kind: 'update' }> {
+  const { name, metadata, model, mode } = request;
+  const changed = {
+    ...(name === undefined ? {} : { name }),
+    ...(metadata === undefined ? {} : { metadata }),
+    ...(model === undefined || model === spec.model ? {} : { model }),
+    ...(mode === undefined || mode === spec.mode ? {} : { mode }),
+  };
+  const replace = 'model' in changed || 'mode' in changed;
+  return { kind: 'update', spec: { ...spec, ...changed }, changed, replace };
+}
+
 export function refuseUnsupportedTurn(request: SendTurn): void {
-  if (request.whenBusy !== undefined && request.whenBusy !== 'reject')
-    unsupported(`whenBusy "${request.whenBusy}"`, 'Use "reject" and send again when the turn has ended.');
   if (request.readOnly !== undefined) unsupported('readOnly');
   if (request.credentials !== undefined) unsupported('credentials');
 }

@@ -126,6 +126,11 @@ export class SqliteJournal implements Journal, AsyncDisposable {
     return this.#tables.session(id);
   }
 
+  sessionsWithOpenTurns(): readonly string[] {
+    this.#mustBeOpen();
+    return this.#tables.sessionsWithOpenTurns();
+  }
+
   openSessions(): number {
     this.#mustBeOpen();
     return this.#tables.openSessions();

@@ -49,6 +49,7 @@ const SQL = {
   turnsAfter:
     'SELECT json FROM turns WHERE session = ? AND (seq, id) > (SELECT seq, id FROM turns WHERE id = ?) ORDER BY seq, id LIMIT ?',
   turn: 'SELECT json FROM turns WHERE id = ?',
+  openTurns: 'SELECT DISTINCT session FROM turns WHERE open = 1',
   runtimes: 'SELECT json FROM runtimes ORDER BY id',
   outboxOf: 'SELECT runtime, n, kind, ref FROM outbox WHERE runtime = ? ORDER BY n',
   idempotency:

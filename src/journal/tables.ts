@@ -40,6 +40,10 @@ export class Tables {
     return row === undefined ? undefined : sessionOf(row);
   }
 
+  sessionsWithOpenTurns(): readonly string[] {
+    return this.#statements.openTurns.all().map((row) => text(row, 'session'));
+  }
+
   openSessions(): number {
     const row = this.#statements.openSessions.get();
     return row === undefined ? 0 : integer(row, 'count');

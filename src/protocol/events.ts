@@ -102,10 +102,16 @@ export const EVENT_DATA = {
   'session.created': z.object({ session: anyJson }),
   'session.updated': anyJson,
   'session.closed': z.object({ reason: z.string() }),
-  'turn.queued': z.object({ input: TurnInput, position: z.number(), commandId: z.string().optional() }),
+  'turn.queued': z.object({
+    input: TurnInput,
+    position: z.number(),
+    commandId: z.string().optional(),
+    steered: z.string().optional(),
+  }),
   'turn.started': z.object({
     runtime: z.object({ kind: z.string(), pid: z.number() }),
     origin: z.enum(['user', 'agent']),
+    steered: z.string().optional(),
   }),
   'message.delta': preview,
   'message.completed': preview,

@@ -67,5 +67,14 @@ export const SendTurn = z.strictObject({
 });
 export type SendTurn = z.infer<typeof SendTurn>;
 
+/** What a person decides. `input`: the tool's input as edited; `answers`: of a question, by its id. */
+export const AnswerPermission = z.strictObject({
+  decision: z.enum(['allow', 'allow_for_session', 'deny']),
+  message: z.string().max(10_000).exactOptional(),
+  input: z.record(z.string(), z.unknown()).exactOptional(),
+  answers: z.record(z.string(), z.array(z.string().max(100_000)).max(100)).exactOptional(),
+});
+export type AnswerPermission = z.infer<typeof AnswerPermission>;
+
 export const InterruptTurn = z.strictObject({ queue: z.enum(['keep', 'clear']).optional() });
 export type InterruptTurn = z.infer<typeof InterruptTurn>;

@@ -2,7 +2,7 @@
  * What the API shows: sessions, turns, agents, status. Shapes only, browser-safe.
  */
 import { z } from 'zod';
-import { TurnInput, Usage } from './events.ts';
+import { By, EVENT_DATA, TurnInput, Usage } from './events.ts';
 
 export const SessionMode = z.enum(['default', 'acceptEdits', 'plan', 'readOnly', 'bypass']);
 export type SessionMode = z.infer<typeof SessionMode>;
@@ -73,6 +73,15 @@ export const TurnView = z.object({
   endedAt: z.string().optional(),
 });
 export type TurnView = z.infer<typeof TurnView>;
+
+/** A request of an agent: as in `permission.requested`, with its turn. With `decision` and `by` once it is answered. */
+export const PermissionView = EVENT_DATA['permission.requested'].extend({
+  turn: z.string().optional(),
+  requestedAt: z.string(),
+  decision: z.enum(['allow', 'allow_for_session', 'deny']).optional(),
+  by: By.optional(),
+});
+export type PermissionView = z.infer<typeof PermissionView>;
 
 export const AgentView = z.object({
   id: z.string(),

@@ -6,8 +6,10 @@ import type { EventData, NewEvent } from '../protocol/index.ts';
 import { cutOutput } from './cut.ts';
 import { endTurn, kindOf } from './endings.ts';
 import { NOTHING, type DecideContext, type Decision, type SessionInput } from './inputs.ts';
-import type { AgentAsk, AgentSignal } from './ports.ts';
-import type { Fact, RunningTurn, SessionState } from './state.ts';
+import { asked, withdrawn } from './decide-people.ts';
+import { evolve } from './evolve.ts';
+import type { AgentAsk, AgentSignal, TurnOutcome } from './ports.ts';
+import type { Fact, RunningTurn, SessionState, Steer } from './state.ts';
 
 type AgentInput = Extract<SessionInput, { kind: 'agent' }>;
 
@@ -33,11 +35,13 @@ export function decideAgent(state: SessionState, input: AgentInput, context: Dec
       return facts(withTurn(state, { type: 'session.compacted', data }));
     }
     case 'ask':
-      return denied(state, signal.ask, context);
+      return decideAsk(state, signal.ask, context);
     case 'ask-withdrawn':
-      return NOTHING;
+      return withdrawn(state, signal.request);
     case 'background':
       return facts({ type: '#background', tasks: signal.tasks });
+    case 'steer':
+      return steer(state, signal);
     case 'woke':
       return state.turn.kind === 'none' ? facts(woken(state, context).fact) : NOTHING;
     case 'receipt':
@@ -56,6 +60,14 @@ export function decideAgent(state: SessionState, input: AgentInput, context: Dec
   }
 }
 
+/** Whoever asks is at work: without a turn it has woken by itself. */
+function decideAsk(state: SessionState, ask: AgentAsk, context: DecideContext): Decision {
+  if (state.turn.kind !== 'none') return asked(state, ask, context);
+  const { fact } = woken(state, context);
+  const next = asked(evolve(state, fact, context.now), ask, context);
+  return { facts: [fact, ...next.facts], effects: next.effects };
+}
+
 /** The life of the turn: taken in, interrupt acknowledged, ended. */
 function decideTurn(state: SessionState, input: AgentInput, context: DecideContext): Decision {
   const { signal } = input;
@@ -66,6 +78,11 @@ function decideTurn(state: SessionState, input: AgentInput, context: DecideConte
     return facts({ type: '#turn-stopping', stopping: { ...turn.stopping, acknowledged: true } });
   }
   if (signal.kind !== 'receipt' && signal.kind !== 'ended') return NOTHING;
+  const mine = turn.steers.find((one) => one.id === signal.turn);
+  if (mine !== undefined)
+    return signal.kind === 'receipt'
+      ? facts({ type: '#steer', steer: { ...mine, received: true } })
+      : endedAs(state, { steer: mine, signal, runtime: input.runtime }, context);
   if (signal.turn !== undefined && turn.origin === 'user' && signal.turn !== turn.id)
     return signal.kind === 'ended' ? facts(lateEnding()) : NOTHING;
   if (signal.kind === 'receipt') return turn.received ? NOTHING : facts({ type: '#turn-received' });
@@ -74,6 +91,72 @@ function decideTurn(state: SessionState, input: AgentInput, context: DecideConte
     facts: endTurn(state, { kind: 'agent', outcome, costs, runtime: input.runtime }, context),
     effects: [],
   };
+}
+
+/**
+ * The agent names a message for the turn as what has ended. One that is part of the turn speaks for all of it, and so does the only one that anybody
+ * asked for; another ended on its own (refused, dropped).
+ */
+function endedAs(
+  state: SessionState,
+  what: {
+    readonly steer: Steer;
+    readonly signal: Extract<AgentSignal, { kind: 'ended' }>;
+    readonly runtime: string;
+  },
+  context: DecideContext,
+): Decision {
+  const { steer, signal, runtime } = what;
+  const { turn } = state;
+  if (turn.kind !== 'running') return NOTHING;
+  const { outcome, costs } = signal;
+  if (!steer.taken && turn.origin === 'user') return facts(steerEnded(steer.id, outcome, turn));
+  const taken: Fact[] = steer.taken ? [] : [steerTaken(state, steer.id, turn.id)];
+  const now = taken.reduce((before, fact) => evolve(before, fact, context.now), state);
+  return facts(...taken, ...endTurn(now, { kind: 'agent', outcome, costs, runtime }, context));
+}
+
+function steerTaken(state: SessionState, steer: string, into: string): NewEvent {
+  const { runtime } = state;
+  const served =
+    runtime.kind === 'ready' ? { kind: kindOf(runtime), pid: runtime.pid } : { kind: 'warm', pid: 0 };
+  return { type: 'turn.started', turn: steer, data: { runtime: served, origin: 'user', steered: into } };
+}
+
+/** What became of a message for the turn that runs. */
+function steer(state: SessionState, signal: Extract<AgentSignal, { kind: 'steer' }>): Decision {
+  const { turn } = state;
+  const mine = turn.kind === 'running' ? turn.steers.find((one) => one.id === signal.turn) : undefined;
+  if (turn.kind !== 'running' || mine === undefined || mine.taken) return NOTHING;
+  switch (signal.how) {
+    case 'written':
+      return facts({ type: '#steer', steer: { ...mine, written: true } });
+    case 'missed':
+      return facts({ type: '#queue', queue: [mine.id, ...state.queue] });
+    case 'taken':
+      return facts(steerTaken(state, mine.id, turn.id));
+  }
+}
+
+/** The agent ended the message on its own, before the turn that it was for. */
+function steerEnded(id: string, outcome: TurnOutcome, turn: RunningTurn): NewEvent {
+  const durationMs = 0;
+  switch (outcome.kind) {
+    case 'failed':
+      return {
+        type: 'turn.failed',
+        turn: id,
+        data: { code: outcome.code, message: outcome.message, effects: 'possible', durationMs },
+      };
+    case 'interrupted':
+      return { type: 'turn.interrupted', turn: id, data: { by: { kind: 'turn_end' }, durationMs } };
+    case 'completed':
+      return {
+        type: 'turn.completed',
+        turn: id,
+        data: { stopReason: 'steered', text: turn.lastText ?? outcome.text ?? '', durationMs },
+      };
+  }
 }
 
 type ContentSignal = Extract<
@@ -172,42 +255,8 @@ function woken(
       received: true,
       tools: {},
       previews: [],
+      steers: [],
     },
-  };
-}
-
-const NO_ONE_TO_ASK =
-  'Denied: this Pilotlight cannot ask a person yet. Create the session with mode "bypass" to allow tools.';
-
-/** Until permissions reach people, each request is denied at once, visibly, in words that the agent reads. */
-function denied(state: SessionState, ask: AgentAsk, context: DecideContext): Decision {
-  const id = context.newPermissionId();
-  const { request, kind, tool, diff, reason, questions, sessionScope } = ask;
-  const requested: NewEvent = {
-    type: 'permission.requested',
-    data: {
-      id,
-      kind,
-      ...(tool === undefined ? {} : { tool: { id: tool.id, name: tool.name, input: tool.input } }),
-      ...(diff === undefined ? {} : { diff }),
-      ...(reason === undefined ? {} : { reason }),
-      ...(questions === undefined ? {} : { questions }),
-      ...(sessionScope === undefined ? {} : { sessionScope }),
-      expiresAt: new Date(context.now).toISOString(),
-    },
-  };
-  const resolved: NewEvent = {
-    type: 'permission.resolved',
-    data: { id, decision: 'deny', by: { kind: 'policy', name: 'no-person-to-ask' }, message: NO_ONE_TO_ASK },
-  };
-  return {
-    facts: [withTurn(state, requested), withTurn(state, resolved)],
-    effects: [
-      {
-        kind: 'say',
-        command: { kind: 'answer', request, answer: { decision: 'deny', message: NO_ONE_TO_ASK } },
-      },
-    ],
   };
 }
 

@@ -3,8 +3,10 @@
  */
 import type { EventData, NewEvent } from '../protocol/index.ts';
 import { degrade, degradesStart } from './degrade.ts';
-import { endTurn, kindOf, startRuntime, startTurn, type Ending } from './endings.ts';
+import { endTurn, kindOf, startRuntime, type Ending } from './endings.ts';
+import { evolve } from './evolve.ts';
 import { NOTHING, type DecideContext, type Decision, type SessionInput } from './inputs.ts';
+import { begin } from './line.ts';
 import type { Fact, SessionState } from './state.ts';
 
 type RuntimeInput = Extract<
@@ -17,7 +19,7 @@ export function decideRuntime(state: SessionState, input: RuntimeInput, context:
   if (state.runtime.kind === 'none' || state.runtime.id !== input.runtime) return NOTHING;
   switch (input.kind) {
     case 'runtime-ready':
-      return ready(state, input);
+      return ready(state, input, context);
     case 'runtime-failed':
       return startFailed(state, input, context);
     case 'runtime-broken':
@@ -29,7 +31,7 @@ export function decideRuntime(state: SessionState, input: RuntimeInput, context:
 
 const UNLINKED: Fact = { type: '#runtime-linked', link: { kind: 'none' } };
 
-function ready(state: SessionState, input: Of<'runtime-ready'>): Decision {
+function ready(state: SessionState, input: Of<'runtime-ready'>, context: DecideContext): Decision {
   if (state.runtime.kind !== 'starting') return NOTHING;
   const { runtime: id, pid, startedAt, startupMs, version, resumed, perMessage } = input;
   const served = { pid, ...(perMessage === undefined ? {} : { perMessage }) };
@@ -50,7 +52,8 @@ function ready(state: SessionState, input: Of<'runtime-ready'>): Decision {
   if (input.agentSessionId !== undefined && input.agentSessionId !== state.agentSessionId)
     facts.push({ type: '#agent-session', id: input.agentSessionId });
   if (state.turn.kind !== 'queued') return { facts, effects: [] };
-  const begun = startTurn(state.turn.id, served);
+  const linked = facts.reduce((now, fact) => evolve(now, fact, context.now), state);
+  const begun = begin(linked, state.turn.id, context);
   return { facts: [...facts, ...begun.facts], effects: begun.effects };
 }
 
@@ -107,6 +110,12 @@ function ended(state: SessionState, input: Of<'runtime-ended'>, context: DecideC
   const facts: Fact[] = lastOfTurn(state, input, context);
   facts.push({ type: 'runtime.ended', data: endedData(input, context) }, UNLINKED);
   const returned = facts.some((fact) => fact.type === '#turn-returned');
+  // One that made room for new settings is followed by one that has them.
+  const renewed = state.stale && state.turn.kind === 'none' && state.phase === 'open' && !context.parked;
+  if (renewed) {
+    const next = startRuntime(context);
+    return { facts: [...facts, ...next.facts], effects: next.effects };
+  }
   if ((state.turn.kind !== 'queued' && !returned) || state.phase === 'closed') return { facts, effects: [] };
   if (state.runtime.kind === 'starting') {
     const message = `${state.spec.agent} ended before it could take a message`;

@@ -51,6 +51,15 @@ const signal: fc.Arbitrary<AgentSignal> = fc.oneof(
     kind: fc.constant('ask' as const),
     ask: fc.record({ request: id, kind: fc.constant('tool' as const) }),
   }),
+  fc.record({ kind: fc.constant('ask-withdrawn' as const), request: id }),
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('steer' as const),
+      turn: fc.constant('a steer'),
+      how: fc.constantFrom('written' as const, 'taken' as const, 'missed' as const),
+    }),
+  },
   fc.record({ kind: fc.constant('agent-session' as const), id }),
   fc.record({ kind: fc.constant('background' as const), tasks: fc.nat({ max: 2 }) }),
   fc.record({
@@ -67,9 +76,35 @@ const signal: fc.Arbitrary<AgentSignal> = fc.oneof(
 const input: fc.Arbitrary<SessionInput> = fc.oneof(
   {
     weight: 3,
-    arbitrary: fc.record({ kind: fc.constant('send' as const), turn: fc.uuid(), input: fc.string() }),
+    arbitrary: fc.record({
+      kind: fc.constant('send' as const),
+      turn: fc.constant('a new one'),
+      input: fc.string(),
+      by,
+      whenBusy: fc.constantFrom('reject' as const, 'queue' as const, 'steer' as const, 'interrupt' as const),
+    }),
   },
-  fc.record({ kind: fc.constant('interrupt' as const), by }),
+  fc.record({ kind: fc.constant('interrupt' as const), by, clear: fc.boolean() }),
+  fc.record({
+    kind: fc.constant('take-back' as const),
+    turn: fc.constantFrom('the head', 'a steer', 'the queue'),
+    by,
+  }),
+  fc.record({
+    kind: fc.constant('answer' as const),
+    id: fc.constant('the oldest'),
+    answer: fc.record({
+      decision: fc.constantFrom('allow' as const, 'allow_for_session' as const, 'deny' as const),
+    }),
+    by,
+  }),
+  fc.constant({ kind: 'wake' as const }),
+  fc.record({
+    kind: fc.constant('update' as const),
+    spec: fc.constant(spec),
+    changed: fc.constant({}),
+    replace: fc.boolean(),
+  }),
   {
     weight: 1,
     arbitrary: fc.record({ kind: fc.constant('close' as const), by, reason: fc.constant('test') }),
@@ -131,6 +166,7 @@ const input: fc.Arbitrary<SessionInput> = fc.oneof(
     kind: fc.constant('timeout' as const),
     watch: fc.constantFrom(
       'waiting' as const,
+      'permission' as const,
       'queued' as const,
       'echo' as const,
       'inactivity' as const,
@@ -150,6 +186,7 @@ function run(
   let state = newSessionState(spec);
   let runtimes = 0;
   let turns = 0;
+  let asks = 0;
   const events: NewEvent[] = [];
   const started: string[] = [];
   const ended: string[] = [];
@@ -157,12 +194,20 @@ function run(
     now: 1_000,
     newRuntimeId: () => `rt_${String((runtimes += 1))}`,
     newTurnId: () => `agent-${String((turns += 1))}`,
-    newPermissionId: () => 'prm',
+    newPermissionId: () => `prm-${String((asks += 1))}`,
+    judge: () => undefined,
+    permissionTimeoutMs: 1_000,
+    maxQueued: 5,
+    parked: false,
   };
-  for (const given of inputs) {
+  for (const [at, drawn] of inputs.entries()) {
+    const given = drawn.kind === 'send' ? { ...drawn, turn: `turn-${String(at)}` } : drawn;
     state = between(state);
     const current = state.runtime.kind === 'none' ? 'nothing' : state.runtime.id;
-    const named = 'runtime' in given && given.runtime === 'current' ? { ...given, runtime: current } : given;
+    const named = meant(
+      'runtime' in given && given.runtime === 'current' ? { ...given, runtime: current } : given,
+      state,
+    );
     try {
       const { facts, effects } = decide(state, named, context);
       for (const fact of facts) {
@@ -178,6 +223,23 @@ function run(
     }
   }
   return { events, state, started, ended };
+}
+
+/** Names that inputs are drawn with, and what they are in this state. */
+function meant(given: SessionInput, state: SessionState): SessionInput {
+  const steer = state.turn.kind === 'running' ? state.turn.steers[0]?.id : undefined;
+  if (given.kind === 'answer') return { ...given, id: state.asks[0]?.id ?? 'none' };
+  if (given.kind === 'take-back') {
+    const head = state.turn.kind === 'none' ? 'none' : state.turn.id;
+    const ids: Record<string, string | undefined> = {
+      'the head': head,
+      'a steer': steer,
+      'the queue': state.queue[0],
+    };
+    return { ...given, turn: ids[given.turn] ?? 'none' };
+  }
+  if (given.kind !== 'agent' || given.signal.kind !== 'steer') return given;
+  return { ...given, signal: { ...given.signal, turn: steer ?? 'none' } };
 }
 
 function endingsByTurn(events: readonly NewEvent[]): Map<string, number> {
@@ -199,6 +261,8 @@ test('P1: any order of inputs ends each turn at most once, and a closed session 
       const { events, state } = run([...list, { kind: 'close', by: { kind: 'client' }, reason: 'end' }]);
       for (const [, count] of endingsByTurn(events)) expect(count).toBe(1);
       expect(state.turn.kind).toBe('none');
+      expect(state.queue).toEqual([]);
+      expect(state.asks).toEqual([]);
       expect(state.phase).toBe('closed');
     }),
     { numRuns: 1000 },
@@ -214,6 +278,36 @@ test('P1: nothing of a turn comes after its ending', () => {
         expect(over.has(event.turn)).toBe(false);
         if (TURN_ENDINGS.has(event.type)) over.add(event.turn);
       }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('P8: a request is resolved exactly once, and never after the ending of its turn', () => {
+  fc.assert(
+    fc.property(inputs, (list) => {
+      const open = new Set<string>();
+      for (const event of run([...list, { kind: 'close', by: { kind: 'client' }, reason: 'end' }]).events) {
+        if (event.type === 'permission.requested') open.add(event.data.id);
+        if (event.type === 'permission.resolved') expect(open.delete(event.data.id)).toBe(true);
+      }
+      expect([...open]).toEqual([]);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('R10: turns of the queue run in the order in which they were accepted', () => {
+  fc.assert(
+    fc.property(inputs, (list) => {
+      const plain = list.filter((one) => one.kind !== 'send' || one.whenBusy === 'queue');
+      const order: string[] = [];
+      const begun: string[] = [];
+      for (const event of run(plain).events) {
+        if (event.type === 'turn.queued') order.push(event.turn ?? '');
+        if (event.type === 'turn.started' && event.data.origin === 'user') begun.push(event.turn ?? '');
+      }
+      expect(begun).toEqual(order.filter((turn) => begun.includes(turn)));
     }),
     { numRuns: 500 },
   );
@@ -283,9 +377,13 @@ test('the generator reaches every ending and every tool state', () => {
   const seen = new Map<string, number>();
   fc.assert(
     fc.property(inputs, (list) => {
-      for (const event of run(list).events) seen.set(event.type, (seen.get(event.type) ?? 0) + 1);
+      for (const event of run(list).events) {
+        const steered = event.type === 'turn.completed' && event.data.stopReason === 'steered';
+        const name = steered ? 'steered' : event.type;
+        seen.set(name, (seen.get(name) ?? 0) + 1);
+      }
     }),
-    { numRuns: 500, seed: 7 },
+    { numRuns: 3000, seed: 7 },
   );
   for (const type of [
     'turn.completed',
@@ -294,6 +392,7 @@ test('the generator reaches every ending and every tool state', () => {
     'tool.completed',
     'message.discarded',
     'permission.resolved',
+    'steered',
     'runtime.ended',
   ])
     expect(seen.get(type) ?? 0, type).toBeGreaterThan(0);

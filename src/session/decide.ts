@@ -5,15 +5,19 @@
 import { PilotlightError } from '../protocol/index.ts';
 import { decideAgent } from './decide-agent.ts';
 import { decideRuntime } from './decide-runtime.ts';
+import { answered, cancelAll, deadline } from './decide-people.ts';
 import { degrade } from './degrade.ts';
-import { endTurn, letGo, startRuntime, startTurn } from './endings.ts';
+import { endTurn, letGo, startRuntime } from './endings.ts';
+import { evolve } from './evolve.ts';
 import { NOTHING, type DecideContext, type Decision, type SessionInput } from './inputs.ts';
+import { announced, begin, clearQueue, goOn } from './line.ts';
 import { decideSlot, settle } from './slot.ts';
 import type { Fact, SessionState, Stopping } from './state.ts';
 import { sessionView } from './views.ts';
 
 export function decide(state: SessionState, input: SessionInput, context: DecideContext): Decision {
-  return settle(state, { input, decision: decideInput(state, input, context) }, context);
+  const decision = goOn(state, decideInput(state, input, context), context);
+  return settle(state, { input, decision }, context);
 }
 
 function decideInput(state: SessionState, input: SessionInput, context: DecideContext): Decision {
@@ -26,14 +30,14 @@ function decideInput(state: SessionState, input: SessionInput, context: DecideCo
       return decideInterrupt(state, input, context);
     case 'close':
       return decideClose(state, input, context);
+    case 'take-back':
+      return decideTakeBack(state, input, context);
+    case 'answer':
+      return answered(state, input);
+    case 'wake':
+      return decideWake(state, context);
     case 'update':
-      return {
-        facts: [
-          { type: '#spec', spec: input.spec },
-          { type: 'session.updated', data: { ...input.changed } },
-        ],
-        effects: [],
-      };
+      return decideUpdate(state, input);
     case 'agent':
       return decideAgent(state, input, context);
     case 'timeout':
@@ -66,62 +70,137 @@ function decideSend(state: SessionState, input: Of<'send'>, context: DecideConte
     throw new PilotlightError('session_closed', `Session ${state.spec.id} is closed`, {
       fix: 'Create a new session.',
     });
-  if (state.turn.kind !== 'none')
+  if (state.turn.kind === 'none') return sendNow(state, input, context);
+  if (waiting(state) >= context.maxQueued)
     throw new PilotlightError(
-      'turn_in_progress',
-      `Session ${state.spec.id} is busy with turn ${state.turn.id}`,
-      {
-        fix: 'Wait for its ending, or interrupt it.',
-        detail: { turn: state.turn.id },
-      },
+      'limit',
+      `Session ${state.spec.id} has ${String(context.maxQueued)} messages waiting`,
+      { fix: 'Wait for some to end, take some back, or raise session.maxQueued.' },
     );
-  const queued: Fact = {
-    type: 'turn.queued',
-    turn: input.turn,
-    data: {
-      input: input.input,
-      position: 0,
-      ...(input.commandId === undefined ? {} : { commandId: input.commandId }),
-    },
-  };
-  switch (state.runtime.kind) {
-    case 'none': {
-      const start = startRuntime(context);
-      return { facts: [queued, ...start.facts], effects: start.effects };
-    }
-    case 'starting':
-    case 'ending':
-      return { facts: [queued], effects: [] };
-    case 'ready': {
-      const begun = startTurn(input.turn, state.runtime);
-      return { facts: [queued, ...begun.facts], effects: begun.effects };
-    }
+  switch (input.whenBusy ?? 'reject') {
+    case 'reject':
+      throw new PilotlightError(
+        'turn_in_progress',
+        `Session ${state.spec.id} is busy with turn ${state.turn.id}`,
+        {
+          fix: 'Wait for its ending, interrupt it, or send with whenBusy "queue".',
+          detail: { turn: state.turn.id },
+        },
+      );
+    case 'queue':
+      return { facts: [queuedEvent(state, input)], effects: [] };
+    case 'steer':
+      return sendInto(state, input);
+    case 'interrupt':
+      return sendFirst(state, input, context);
   }
 }
 
+function queuedEvent(state: SessionState, input: Of<'send'>, steered?: string): Fact {
+  const { input: given, commandId, turn } = input;
+  const what = { input: given, ...(commandId === undefined ? {} : { commandId }) };
+  return { type: 'turn.queued', turn, data: announced(state, what, steered) };
+}
+
+function sendNow(state: SessionState, input: Of<'send'>, context: DecideContext): Decision {
+  const queued = queuedEvent(state, input);
+  const begun = begin(evolve(state, queued, context.now), input.turn, context);
+  return { facts: [queued, ...begun.facts], effects: begun.effects };
+}
+
+/** A turn that does not run yet, or is being stopped, takes nothing in: the message waits for its place. */
+function sendInto(state: SessionState, input: Of<'send'>): Decision {
+  if (state.turn.kind !== 'running' || state.turn.stopping !== undefined || state.runtime.kind !== 'ready')
+    return { facts: [queuedEvent(state, input)], effects: [] };
+  return {
+    facts: [queuedEvent(state, input, state.turn.id)],
+    effects: [{ kind: 'say', command: { kind: 'steer', turn: input.turn } }],
+  };
+}
+
+/** The turn that runs is interrupted, and the message goes before the queue. */
+function sendFirst(state: SessionState, input: Of<'send'>, context: DecideContext): Decision {
+  const facts: Fact[] = [queuedEvent(state, input), { type: '#queue', queue: [input.turn, ...state.queue] }];
+  const interrupted = decideInterrupt(state, { kind: 'interrupt', by: input.by }, context);
+  return { facts: [...facts, ...interrupted.facts], effects: interrupted.effects };
+}
+
+function waiting(state: SessionState): number {
+  return state.queue.length + (state.turn.kind === 'running' ? state.turn.steers.length : 0);
+}
+
 function decideInterrupt(state: SessionState, input: Of<'interrupt'>, context: DecideContext): Decision {
+  const cleared = input.clear === true ? clearQueue(state, input.by) : [];
   switch (state.turn.kind) {
     case 'none':
       throw new PilotlightError('no_turn', `Session ${state.spec.id} has no running turn to interrupt`);
     case 'queued': {
-      // A process that was only waited for is not wanted any more.
-      const unwanted = state.runtime.kind === 'starting' && state.runtime.waiting === true;
+      // A process that was only waited for is not wanted any more, unless by the next in the queue.
+      const alone = input.clear === true || state.queue.length === 0;
+      const unwanted = alone && state.runtime.kind === 'starting' && state.runtime.waiting === true;
       const gone = unwanted ? letGo(state, 'closed') : NOTHING;
       const ended = endTurn(state, { kind: 'interrupted', by: input.by }, context);
-      return { facts: [...ended, ...gone.facts], effects: gone.effects };
+      return { facts: [...cleared, ...ended, ...gone.facts], effects: gone.effects };
     }
-    case 'running':
-      if (state.turn.stopping !== undefined) return NOTHING;
-      return stop({ why: 'interrupt', by: input.by, acknowledged: false });
+    case 'running': {
+      if (state.turn.stopping !== undefined) return { facts: cleared, effects: [] };
+      const stopped = stop({ why: 'interrupt', by: input.by, acknowledged: false });
+      return {
+        facts: [...cleared, ...cancelAll(state, input.by), ...stopped.facts],
+        effects: stopped.effects,
+      };
+    }
   }
+}
+
+/** Only what nothing has of yet: a message in stdin cannot be taken back. */
+function decideTakeBack(state: SessionState, input: Of<'take-back'>, context: DecideContext): Decision {
+  const { turn } = state;
+  const { turn: id, by } = input;
+  if (turn.kind === 'queued' && turn.id === id)
+    return decideInterrupt(state, { kind: 'interrupt', by }, context);
+  if (state.queue.includes(id)) return { facts: clearQueue(state, by, [id]), effects: [] };
+  const steer = turn.kind === 'running' ? turn.steers.find((one) => one.id === id) : undefined;
+  if (steer !== undefined && !steer.written)
+    return {
+      facts: clearQueue(state, by, [id]),
+      effects: [{ kind: 'say', command: { kind: 'unsteer', turn: id } }],
+    };
+  throw new PilotlightError('turn_in_progress', `Turn ${id} is not queued any more`, {
+    fix: 'Interrupt the session to stop the turn that runs.',
+  });
+}
+
+/** What a daemon before left waiting goes on; a turn whose process is nowhere gets one. */
+function decideWake(state: SessionState, context: DecideContext): Decision {
+  const stranded = state.turn.kind === 'queued' && state.runtime.kind === 'none';
+  return stranded && state.phase === 'open' ? startRuntime(context) : NOTHING;
+}
+
+function decideUpdate(state: SessionState, input: Of<'update'>): Decision {
+  const facts: Fact[] = [
+    { type: '#spec', spec: input.spec },
+    { type: 'session.updated', data: { ...input.changed } },
+  ];
+  if (input.replace !== true || state.runtime.kind === 'none') return { facts, effects: [] };
+  facts.push({ type: '#stale', stale: true });
+  if (state.turn.kind !== 'none' || state.runtime.kind !== 'ready') return { facts, effects: [] };
+  const gone = letGo(state, 'replaced');
+  return { facts: [...facts, ...gone.facts], effects: gone.effects };
 }
 
 function decideClose(state: SessionState, input: Of<'close'>, context: DecideContext): Decision {
   if (state.phase === 'closed') return NOTHING;
   const ended = endTurn(state, { kind: 'interrupted', by: input.by }, context);
+  const left = ended.reduce((now, fact) => evolve(now, fact, context.now), state);
   const gone = letGo(state, 'closed');
   return {
-    facts: [...ended, { type: 'session.closed', data: { reason: input.reason } }, ...gone.facts],
+    facts: [
+      ...ended,
+      ...clearQueue(left, input.by),
+      { type: 'session.closed', data: { reason: input.reason } },
+      ...gone.facts,
+    ],
     effects: gone.effects,
   };
 }
@@ -137,6 +216,7 @@ function decideRetire(state: SessionState, input: Of<'retire'>, context: DecideC
 function decideTimeout(state: SessionState, input: Of<'timeout'>, context: DecideContext): Decision {
   if (input.watch === 'queued') return neverReady(state, input, context);
   if (input.watch === 'waiting') return hurried(state);
+  if (input.watch === 'permission') return deadline(state, input.ms);
   if (state.turn.kind !== 'running') return NOTHING;
   const seconds = Math.round(input.ms / 100) / 10;
   switch (input.watch) {

@@ -1,11 +1,13 @@
 /**
  * How turns begin and how they end: the pieces that every decision shares. Pure.
- * An ending closes what the turn left open (tools, previews), then says how it ended, once (P1).
+ * An ending closes what the turn left open (requests, tools, previews, messages taken into it), then says how it ended, once (P1), and what
+ * becomes of the messages that were for it and came too late.
  */
 import type { By, Costs, EventData, TurnFailureCode } from '../protocol/index.ts';
+import { cancelAll } from './decide-people.ts';
 import { NOTHING, type DecideContext, type Decision, type Effect } from './inputs.ts';
 import type { AgentCosts, TurnOutcome } from './ports.ts';
-import type { Fact, RunningTurn, SessionState } from './state.ts';
+import type { Fact, RunningTurn, SessionState, Steer } from './state.ts';
 
 export type Ending =
   | { readonly kind: 'interrupted'; readonly by: By }
@@ -29,15 +31,71 @@ export type Ending =
 /** The facts that end the current turn; none when there is no turn. */
 export function endTurn(state: SessionState, ending: Ending, context: DecideContext): Fact[] {
   if (state.turn.kind === 'none') return [];
-  const open = state.turn.kind === 'running' ? closeOpen(state.turn, ending) : [];
-  return [...open, ...lastWord(state, ending, context)];
+  if (state.turn.kind === 'queued') return lastWord(state, ending, context);
+  return [
+    ...cancelAll(state, { kind: 'turn_end' }),
+    ...closeOpen(state.turn, ending),
+    ...state.turn.steers.filter((steer) => steer.taken).map((steer) => steered(steer, state, ending)),
+    ...lastWord(state, ending, context),
+    ...leftOver(state, ending),
+  ];
+}
+
+/** A message that was taken into the turn ends with it. */
+function steered(steer: Steer, state: SessionState, ending: Ending): Fact {
+  const said = state.turn.kind === 'running' ? state.turn.lastText : undefined;
+  const late =
+    ending.kind === 'agent' && ending.outcome.kind === 'completed' ? ending.outcome.text : undefined;
+  return {
+    type: 'turn.completed',
+    turn: steer.id,
+    data: { stopReason: 'steered', text: said ?? late ?? '', durationMs: 0 },
+  };
+}
+
+/**
+ * Messages that came too late for the turn. One that is not written goes to the front of the queue. One that is, cannot be taken back: a process
+ * that goes on runs it next, by itself; with one that is gone it is lost, and never repeated by us (P4).
+ */
+function leftOver(state: SessionState, ending: Ending): Fact[] {
+  if (state.turn.kind !== 'running') return [];
+  const left = state.turn.steers.filter((steer) => !steer.taken);
+  const unwritten = left.filter((steer) => !steer.written).map((steer) => steer.id);
+  const written = left.filter((steer) => steer.written);
+  const facts: Fact[] =
+    unwritten.length === 0 ? [] : [{ type: '#queue', queue: [...unwritten, ...state.queue] }];
+  const [next, ...others] = written;
+  if (next === undefined) return facts;
+  if (ending.kind !== 'agent' || state.runtime.kind !== 'ready')
+    return [...facts, ...written.map((steer) => lostWith(steer, ending))];
+  const runtime = { kind: kindOf(state.runtime), pid: state.runtime.pid };
+  return [
+    ...facts,
+    { type: 'turn.started', turn: next.id, data: { runtime, origin: 'user' } },
+    ...(next.received ? [{ type: '#turn-received' } as const] : []),
+    ...others.map((steer): Fact => ({ type: '#steer', steer })),
+  ];
+}
+
+function lostWith(steer: Steer, ending: Ending): Fact {
+  if (ending.kind === 'interrupted')
+    return { type: 'turn.interrupted', turn: steer.id, data: { by: ending.by, durationMs: 0 } };
+  const message = 'The agent was lost before it showed that it took this message in';
+  return {
+    type: 'turn.failed',
+    turn: steer.id,
+    data: { code: 'runtime_lost', message, effects: 'possible', durationMs: 0 },
+  };
 }
 
 /** A runtime that does not exist yet gets its name. */
 export function startRuntime(context: DecideContext): Decision {
   const id = context.newRuntimeId();
   return {
-    facts: [{ type: '#runtime-linked', link: { kind: 'starting', id } }],
+    facts: [
+      { type: '#runtime-linked', link: { kind: 'starting', id } },
+      { type: '#stale', stale: false },
+    ],
     effects: [{ kind: 'start', runtime: id }],
   };
 }

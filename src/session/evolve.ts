@@ -9,6 +9,7 @@ import {
   type InternalFact,
   type RunningTurn,
   type SessionState,
+  type Steer,
   type TurnPhase,
 } from './state.ts';
 
@@ -16,15 +17,31 @@ const NO_TURN: TurnPhase = { kind: 'none' };
 
 /** The state after a fact. `now` (ms) is when it happened; events also advance `lastSeq`. */
 export function evolve(state: SessionState, fact: Fact, now: number): SessionState {
-  if (isInternal(fact)) return evolveInternal(state, fact);
+  if (isInternal(fact)) return evolveInternal(state, fact, now);
   const next = evolveEvent(state, fact, now);
   return { ...next, lastSeq: state.lastSeq + 1, lastActivityAt: new Date(now).toISOString() };
 }
 
-function evolveInternal(state: SessionState, fact: InternalFact): SessionState {
+function evolveInternal(state: SessionState, fact: InternalFact, now: number): SessionState {
   switch (fact.type) {
     case '#runtime-linked':
       return { ...state, runtime: fact.link };
+    case '#queue':
+      // A steer that was missed waits there now.
+      return onRunning({ ...state, queue: fact.queue }, (turn) => ({
+        ...turn,
+        steers: turn.steers.filter((steer) => !fact.queue.includes(steer.id)),
+      }));
+    case '#head':
+      return { ...state, turn: { kind: 'queued', id: fact.id, headAt: now } };
+    case '#steer':
+      return onRunning(state, (turn) => ({ ...turn, steers: withSteer(turn.steers, fact.steer) }));
+    case '#asked':
+      return { ...state, asks: [...state.asks, { ...fact.ask, seq: state.lastSeq }] };
+    case '#granted':
+      return { ...state, granted: [...state.granted, fact.rule] };
+    case '#stale':
+      return { ...state, stale: fact.stale };
     case '#agent-session':
       return { ...state, agentSessionId: fact.id };
     case '#spec':
@@ -32,9 +49,7 @@ function evolveInternal(state: SessionState, fact: InternalFact): SessionState {
     case '#turn-received':
       return { ...onRunning(state, (turn) => ({ ...turn, received: true })), conversed: true };
     case '#turn-returned':
-      return state.turn.kind === 'running'
-        ? { ...state, turn: { kind: 'queued', id: state.turn.id, headAt: state.turn.headAt } }
-        : state;
+      return state.turn.kind === 'running' ? returned(state, state.turn) : state;
     case '#background':
       return state.runtime.kind === 'ready'
         ? { ...state, runtime: { ...state.runtime, tasks: fact.tasks } }
@@ -44,9 +59,18 @@ function evolveInternal(state: SessionState, fact: InternalFact): SessionState {
   }
 }
 
+/** What was to go into it never entered the process either. */
+function returned(state: SessionState, { id, headAt, steers }: RunningTurn): SessionState {
+  return {
+    ...state,
+    turn: { kind: 'queued', id, headAt },
+    queue: [...steers.map((steer) => steer.id), ...state.queue],
+  };
+}
+
 /** Events that are not named here change nothing but the place in the journal. */
 function evolveEvent(state: SessionState, fact: NewEvent, now: number): SessionState {
-  if (TURN_ENDINGS.has(fact.type)) return { ...state, turn: NO_TURN };
+  if (TURN_ENDINGS.has(fact.type)) return ended(state, fact);
   if (fact.type === 'runtime.degraded')
     return { ...state, degraded: { ...fact.data, step: nextStep(state.degraded) } };
   if (fact.type === 'runtime.restored') {
@@ -55,10 +79,45 @@ function evolveEvent(state: SessionState, fact: NewEvent, now: number): SessionS
   }
   if (fact.type === 'session.closed') return { ...state, phase: 'closed' };
   if (fact.type === 'turn.queued')
-    return { ...state, turn: { kind: 'queued', id: fact.turn ?? '', headAt: now } };
+    return queued(state, fact.turn ?? '', { now, steers: fact.data.steered !== undefined });
   if (fact.type === 'turn.started')
     return started(state, { id: fact.turn ?? '', origin: fact.data.origin }, now);
+  if (fact.type === 'permission.resolved')
+    return { ...state, asks: state.asks.filter((ask) => ask.id !== fact.data.id) };
   return onRunning(state, (turn) => evolveTurn(turn, fact, now));
+}
+
+function queued(
+  state: SessionState,
+  id: string,
+  how: { readonly now: number; readonly steers: boolean },
+): SessionState {
+  if (state.turn.kind === 'none') return { ...state, turn: { kind: 'queued', id, headAt: how.now } };
+  if (!how.steers) return { ...state, queue: [...state.queue, id] };
+  const steer = { id, written: false, received: false, taken: false };
+  return onRunning(state, (turn) => ({ ...turn, steers: withSteer(turn.steers, steer) }));
+}
+
+function withSteer(steers: readonly Steer[], steer: Steer): readonly Steer[] {
+  const known = steers.some((one) => one.id === steer.id);
+  return known ? steers.map((one) => (one.id === steer.id ? steer : one)) : [...steers, steer];
+}
+
+/** The turn itself, or one that waits behind it. */
+function ended(state: SessionState, fact: NewEvent): SessionState {
+  const id = fact.turn;
+  if (state.turn.kind !== 'none' && state.turn.id === id) return { ...spent(state, fact), turn: NO_TURN };
+  if (id !== undefined && state.queue.includes(id))
+    return { ...state, queue: state.queue.filter((one) => one !== id) };
+  return onRunning(state, (turn) => ({ ...turn, steers: turn.steers.filter((one) => one.id !== id) }));
+}
+
+function spent(state: SessionState, fact: NewEvent): SessionState {
+  const counts = state.turn.kind === 'running' && state.turn.origin === 'user';
+  const cost = fact.type === 'turn.completed' || fact.type === 'turn.failed' ? fact.data.costUsd : undefined;
+  if (!counts && cost === undefined) return state;
+  const { turns, costUsd } = state.spent;
+  return { ...state, spent: { turns: turns + (counts ? 1 : 0), costUsd: costUsd + (cost ?? 0) } };
 }
 
 function evolveTurn(turn: RunningTurn, fact: NewEvent, now: number): RunningTurn {
@@ -81,13 +140,30 @@ function onRunning(state: SessionState, change: (turn: RunningTurn) => RunningTu
 
 function started(state: SessionState, turn: Pick<RunningTurn, 'id' | 'origin'>, now: number): SessionState {
   const { id, origin } = turn;
+  if (state.turn.kind === 'running') {
+    const steer = state.turn.steers.find((one) => one.id === id);
+    if (steer === undefined) return state;
+    return onRunning(state, (running) => ({
+      ...running,
+      steers: withSteer(running.steers, { ...steer, taken: true }),
+    }));
+  }
   const headAt = state.turn.kind === 'queued' ? state.turn.headAt : now;
   const runtime =
     state.runtime.kind === 'ready' ? { ...state.runtime, turns: state.runtime.turns + 1 } : state.runtime;
   return {
     ...state,
     runtime,
-    turn: { kind: 'running', id, origin, headAt, received: origin === 'agent', tools: {}, previews: [] },
+    turn: {
+      kind: 'running',
+      id,
+      origin,
+      headAt,
+      received: origin === 'agent',
+      tools: {},
+      previews: [],
+      steers: [],
+    },
   };
 }
 

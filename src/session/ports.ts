@@ -37,6 +37,7 @@ export interface SessionSpec {
   readonly mcpServers?: readonly string[];
   readonly env: readonly string[];
   readonly credentials: readonly string[];
+  readonly limits?: { readonly maxTurns?: number; readonly maxCostUsd?: number };
   readonly createdAt: string;
 }
 
@@ -203,6 +204,8 @@ export interface Journal extends Committer {
     readonly limit?: number;
   }): readonly SessionRecord[];
   session(id: string): SessionRecord | undefined;
+  /** Sessions with a turn that has no ending yet. */
+  sessionsWithOpenTurns(): readonly string[];
   /** How many sessions are not closed. */
   openSessions(): number;
   turns(session: string, options?: { readonly after?: string; readonly limit?: number }): readonly TurnView[];

@@ -8,6 +8,7 @@
 import {
   newId,
   TURN_ENDINGS,
+  type EventData,
   type SessionEvent,
   type SessionView,
   type TurnView,
@@ -29,6 +30,7 @@ export interface SessionPorts {
   hurry?(draft: Draft, runtime: string): void;
   /** Something of the session is durably otherwise. */
   settled?(session: Session): void;
+  readonly rules: SessionRules;
   /** A decision or an effect threw what it never should: the host logs it. */
   report(error: unknown): void;
 }
@@ -39,19 +41,33 @@ export interface Started {
   readonly inputs?: readonly SessionInput[];
 }
 
+type Resolved = EventData<'permission.resolved'>;
+const MOST_RESOLVED = 32;
+
+/** What decisions ask of the configuration. */
+export interface SessionRules {
+  readonly judge: DecideContext['judge'];
+  readonly maxQueued: number;
+  /** The daemon is stopping: nothing that waits is begun. */
+  readonly parked: () => boolean;
+}
+
 export class Session implements Listener {
   readonly id: string;
   readonly #ports: SessionPorts;
   readonly #watchman: Watchman;
   #state: SessionState;
   #voice: Voice | undefined;
-  #turn: TurnView | undefined;
+  /** The last answers to requests: whoever comes too late is told of them. */
+  #resolved: readonly Resolved[] = [];
+  /** Turns that have no ending yet, and the last one that got its. */
+  #turns: ReadonlyMap<string, TurnView>;
 
-  constructor(state: SessionState, ports: SessionPorts, turn?: TurnView) {
+  constructor(state: SessionState, ports: SessionPorts, turns: readonly TurnView[] = []) {
     this.id = state.spec.id;
     this.#state = state;
     this.#ports = ports;
-    this.#turn = turn;
+    this.#turns = new Map(turns.map((turn) => [turn.id, turn]));
     this.#watchman = new Watchman(ports.limits, (watch) => {
       this.#timedOut(watch);
     });
@@ -61,13 +77,18 @@ export class Session implements Listener {
     return this.#state;
   }
 
-  /** The turn that is queued or running, or the last one that was. */
-  get turn(): TurnView | undefined {
-    return this.#turn;
+  /** A turn that has no ending yet, or got it just now. */
+  turn(id: string): TurnView | undefined {
+    return this.#turns.get(id);
   }
 
   view(): SessionView {
     return sessionView(this.#state, this.#voice?.rssMb);
+  }
+
+  /** How a request was answered, when that was not long ago. */
+  resolved(id: string): Resolved | undefined {
+    return this.#resolved.find((one) => one.id === id);
   }
 
   /** One input in a commit of its own; resolves when it is durable. */
@@ -79,11 +100,17 @@ export class Session implements Listener {
 
   /** Inputs in order, in this draft. Throws what a command is refused with; nothing is then kept. */
   apply(draft: Draft, inputs: readonly SessionInput[]): void {
-    const before = { state: this.#state, voice: this.#voice, turn: this.#turn };
+    const before = {
+      state: this.#state,
+      voice: this.#voice,
+      turns: this.#turns,
+      resolved: this.#resolved,
+    };
     draft.onRollback(() => {
       this.#state = before.state;
       this.#voice = before.voice;
-      this.#turn = before.turn;
+      this.#turns = before.turns;
+      this.#resolved = before.resolved;
       this.#watchman.follow(before.state);
     });
     const pending = [...inputs];
@@ -125,12 +152,17 @@ export class Session implements Listener {
 
   #context(draft: Draft): DecideContext {
     const rssMb = this.#voice?.rssMb;
+    const { rules, limits } = this.#ports;
     return {
       now: draft.now,
       newRuntimeId: () => newId('rt'),
       newTurnId: () => newId('trn'),
       newPermissionId: () => newId('prm'),
       ...(rssMb === undefined ? {} : { rssMb }),
+      judge: rules.judge,
+      maxQueued: rules.maxQueued,
+      parked: rules.parked(),
+      permissionTimeoutMs: limits.permissionTimeoutMs,
     };
   }
 
@@ -149,10 +181,16 @@ export class Session implements Listener {
 
   #foldTurn(draft: Draft, event: SessionEvent): void {
     const ending = TURN_ENDINGS.has(event.type);
+    if (event.type === 'permission.resolved') {
+      this.#resolved = [...this.#resolved.slice(1 - MOST_RESOLVED), event.data];
+      draft.syncToDisk();
+    }
     if (event.type !== 'turn.queued' && event.type !== 'turn.started' && !ending) return;
-    const known = this.#turn?.id === event.turn ? this.#turn : undefined;
-    this.#turn = foldTurn(known, event);
-    draft.turn(this.#turn);
+    const turn = foldTurn(this.#turns.get(event.turn ?? ''), event);
+    // Those with an ending are kept until the next event of a turn: whoever commanded is answered with it.
+    const open = [...this.#turns].filter(([, one]) => one.endedAt === undefined);
+    this.#turns = new Map([...open, [turn.id, turn]]);
+    draft.turn(turn);
     if (ending || event.type === 'turn.queued') draft.syncToDisk();
   }
 

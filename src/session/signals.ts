@@ -7,7 +7,6 @@
  * that the prompt was written with (the session's turn id), where the agent names it.
  */
 import type {
-  By,
   EventData,
   RuntimeEndReason,
   StopReasonName,
@@ -43,10 +42,13 @@ export interface AgentAsk {
   readonly diff?: string;
   readonly reason?: string;
   readonly questions?: NonNullable<EventData<'permission.requested'>['questions']>;
-  readonly sessionScope?: unknown;
+  /** The agent takes the tool's input as a person edited it. */
+  readonly editable?: boolean;
 }
 
 export type AgentSignal =
+  /** A message for the turn that runs: written; part of that turn now; or never written, because the turn ended before it could be. */
+  | { readonly kind: 'steer'; readonly turn: string; readonly how: 'written' | 'taken' | 'missed' }
   /** The agent took the prompt in (the receipt). */
   | { readonly kind: 'receipt'; readonly turn?: string }
   /** The agent works although no prompt of ours is open. */
@@ -110,13 +112,21 @@ export type AgentSignal =
 /** What the session wants said to its agent. The dialect turns it into numbered writes. */
 export type AgentCommand =
   | { readonly kind: 'prompt'; readonly turn: string }
+  /** A message for the turn that runs, written when the agent takes it into that turn. */
+  | { readonly kind: 'steer'; readonly turn: string }
+  /** A steer that is not written yet is not wanted any more. */
+  | { readonly kind: 'unsteer'; readonly turn: string }
   | { readonly kind: 'interrupt' }
   | { readonly kind: 'answer'; readonly request: string; readonly answer: AskAnswer };
 
 export interface AskAnswer {
   readonly decision: 'allow' | 'deny';
+  /** What the agent reads of a denial. */
   readonly message?: string;
-  readonly by?: By;
+  /** The tool's input as a person edited it. */
+  readonly input?: Readonly<Record<string, unknown>>;
+  /** Answers to questions, by their ids. */
+  readonly answers?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** What a runtime tells its session: the words of its agent, and its own life. */

@@ -30,6 +30,10 @@ class Deciding {
       newRuntimeId: () => `rt_${String((this.#runtimes += 1))}`,
       newTurnId: () => 'woken',
       newPermissionId: () => 'prm',
+      judge: () => undefined,
+      permissionTimeoutMs: 1_000,
+      maxQueued: 5,
+      parked: false,
     };
     const effects: Effect[] = [];
     for (const input of inputs) {
@@ -48,7 +52,12 @@ class Deciding {
   }
 }
 
-const send = (turn: string): SessionInput => ({ kind: 'send', turn, input: 'hi' });
+const send = (turn: string): SessionInput => ({
+  kind: 'send',
+  turn,
+  input: 'hi',
+  by: { kind: 'client' },
+});
 const ready = (runtime: string, perMessage = false): SessionInput => ({
   kind: 'runtime-ready',
   runtime,

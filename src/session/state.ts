@@ -6,6 +6,7 @@
  *   phase    open → closed
  *   runtime  none → starting → ready → ending → none      (the process that serves it)
  *   turn     none → queued → running → none               (at most one; P1: leaves `running` or `queued` by exactly one ending)
+ * Behind the turn wait others: in the queue, in order, or as steers, handed to the process to be taken into the turn that runs.
  */
 import type { By, NewEvent, TurnFailureCode } from '../protocol/index.ts';
 import type { Degraded } from './degrade.ts';
@@ -47,6 +48,41 @@ export type Stopping =
       readonly acknowledged: boolean;
     };
 
+/** A message for the turn that runs. The agent takes it in, or has it left when that turn ends. */
+export interface Steer {
+  readonly id: string;
+  /** In stdin: it cannot be taken back any more. Before, the dialect waits for the moment in which it can be written. */
+  readonly written: boolean;
+  /** The agent has it. */
+  readonly received: boolean;
+  /** The agent has shown that it is part of the turn. */
+  readonly taken: boolean;
+}
+
+/** What the agent asked and nobody has answered yet. What it says is in its event. */
+export interface OpenAsk {
+  /** Ours. */
+  readonly id: string;
+  /** The agent's own id of it. */
+  readonly request: string;
+  /** Of its permission.requested. */
+  readonly seq: number;
+  /** ms since 1970. */
+  readonly askedAt: number;
+  readonly kind: 'tool' | 'question';
+  readonly editable: boolean;
+  /** Ids of the questions. */
+  readonly questions: readonly string[];
+  /** What `allow_for_session` would allow. */
+  readonly rule?: GrantedRule;
+}
+
+/** What a person allowed for the rest of the session: a tool, and of a command its exact words. */
+export interface GrantedRule {
+  readonly tool: string;
+  readonly match?: string;
+}
+
 export interface RunningTurn {
   readonly kind: 'running';
   readonly id: string;
@@ -61,6 +97,7 @@ export interface RunningTurn {
   readonly tools: Readonly<Record<string, 'open' | 'closed'>>;
   /** Previews (text or thinking) that have neither been completed nor discarded. */
   readonly previews: readonly string[];
+  readonly steers: readonly Steer[];
   /** Text of the last completed message without a parent. Kept in memory only; read again from the journal at a takeover. */
   readonly lastText?: string;
 }
@@ -77,6 +114,14 @@ export interface SessionState {
   readonly phase: 'open' | 'closed';
   readonly runtime: RuntimeLink;
   readonly turn: TurnPhase;
+  /** Accepted turns behind it, in order. */
+  readonly queue: readonly string[];
+  readonly asks: readonly OpenAsk[];
+  readonly granted: readonly GrantedRule[];
+  /** What its limits count. */
+  readonly spent: { readonly turns: number; readonly costUsd: number };
+  /** The process was started for settings that have changed since: it is replaced between turns. */
+  readonly stale: boolean;
   readonly lastSeq: number;
   readonly lastActivityAt: string;
   /** The agent's own id of the conversation, once it exists on the agent's side. */
@@ -95,6 +140,12 @@ export type InternalFact =
   | { readonly type: '#turn-returned' }
   | { readonly type: '#background'; readonly tasks: number }
   | { readonly type: '#turn-stopping'; readonly stopping: Stopping }
+  | { readonly type: '#queue'; readonly queue: readonly string[] }
+  | { readonly type: '#head'; readonly id: string }
+  | { readonly type: '#steer'; readonly steer: Steer }
+  | { readonly type: '#asked'; readonly ask: Omit<OpenAsk, 'seq'> }
+  | { readonly type: '#granted'; readonly rule: GrantedRule }
+  | { readonly type: '#stale'; readonly stale: boolean }
   | { readonly type: '#agent-session'; readonly id: string }
   | { readonly type: '#spec'; readonly spec: SessionSpec };
 
@@ -112,6 +163,11 @@ export function newSessionState(spec: SessionSpec): SessionState {
     phase: 'open',
     runtime: { kind: 'none' },
     turn: { kind: 'none' },
+    queue: [],
+    asks: [],
+    granted: [],
+    spent: { turns: 0, costUsd: 0 },
+    stale: false,
     lastSeq: 0,
     lastActivityAt: spec.createdAt,
     conversed: spec.resume !== undefined,

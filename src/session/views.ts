@@ -26,8 +26,8 @@ export function sessionView(state: SessionState, rssMb?: number): SessionView {
     ...(state.agentSessionId === undefined ? {} : { agentSessionId: state.agentSessionId }),
     lastSeq: state.lastSeq,
     ...(turn.kind === 'none' ? {} : { currentTurn: turn.id }),
-    queuedTurns: 0,
-    openPermissions: 0,
+    queuedTurns: state.queue.length + steersOf(state),
+    openPermissions: state.asks.length,
     permissionPolicy: [],
     ...(spec.systemPrompt === undefined ? {} : { systemPrompt: spec.systemPrompt }),
     mcpServers: [...(spec.mcpServers ?? [])],
@@ -40,6 +40,7 @@ export function sessionView(state: SessionState, rssMb?: number): SessionView {
 
 function stateOf(state: SessionState): SessionView['state'] {
   if (state.phase === 'closed') return 'closed';
+  if (state.asks.length > 0) return 'asking';
   if (state.turn.kind === 'running') return 'working';
   switch (state.runtime.kind) {
     case 'starting':
@@ -50,6 +51,10 @@ function stateOf(state: SessionState): SessionView['state'] {
     case 'ending':
       return state.turn.kind === 'queued' ? 'starting' : 'asleep';
   }
+}
+
+function steersOf({ turn }: SessionState): number {
+  return turn.kind === 'running' ? turn.steers.filter((steer) => !steer.taken).length : 0;
 }
 
 function runtimeOf(state: SessionState, rssMb: number | undefined): SessionView['runtime'] {
@@ -79,6 +84,7 @@ export function foldTurn(view: TurnView | undefined, event: SessionEvent): TurnV
       input: event.data.input,
       origin: 'user',
       createdAt: event.time,
+      ...(event.data.steered === undefined ? {} : { steered: event.data.steered }),
     };
   if (event.type === 'turn.started') {
     const base: TurnView = view ?? {
@@ -89,7 +95,11 @@ export function foldTurn(view: TurnView | undefined, event: SessionEvent): TurnV
       origin: 'agent',
       createdAt: event.time,
     };
-    return { ...base, state: 'running', startedAt: event.time, runtime: event.data.runtime.kind };
+    // One that came too late for the turn it was for is a turn of its own.
+    const { steered: _, ...own } = base;
+    const { steered, runtime } = event.data;
+    const as = steered === undefined ? own : { ...own, steered };
+    return { ...as, state: 'running', startedAt: event.time, runtime: runtime.kind };
   }
   if (view === undefined)
     throw new PilotlightError('internal', `Turn ${id} has an event ${event.type} before its first`);

@@ -24,6 +24,8 @@ export interface WatchLimits {
   readonly handoverTimeoutMs: number;
   /** For a slot in the pool. */
   readonly maxWaitMs: number;
+  /** For a person to answer what the agent asks. */
+  readonly permissionTimeoutMs: number;
 }
 
 export const DEFAULT_WATCH_LIMITS: WatchLimits = {
@@ -36,6 +38,7 @@ export const DEFAULT_WATCH_LIMITS: WatchLimits = {
   endTimeoutMs: 6_000,
   handoverTimeoutMs: 30_000,
   maxWaitMs: 10 * 60_000,
+  permissionTimeoutMs: 10 * 60_000,
 };
 
 export interface Watch {
@@ -56,6 +59,10 @@ export function watchOf(state: SessionState, limits: WatchLimits): Watch | undef
     const key = `${turn.id} stopping ${turn.stopping.acknowledged ? 'acknowledged' : 'asked'}`;
     return { name: 'interrupt', ms: limits.interruptTimeoutMs, key, byOutput: false };
   }
+  // A person is asked: nothing of the agent is waited for.
+  const [ask] = state.asks;
+  if (ask !== undefined)
+    return { name: 'permission', ms: limits.permissionTimeoutMs, key: ask.id, byOutput: false };
   if (!turn.received) {
     const first = runtime.kind !== 'ready' || runtime.turns <= 1;
     const ms = first ? limits.firstTurnTimeoutMs : limits.echoTimeoutMs;

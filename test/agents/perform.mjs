@@ -32,6 +32,15 @@ const STEPS = {
     voice.tool({ name: step.name, command: step.name, output: () => `${step.name} done` }),
   'tool-hang': (_, turn, voice) =>
     voice.tool({ name: 'Bash', command: 'sleep infinity', output: () => turn.lines.wait(never()) }),
+  'tool-until': (step, turn, voice) =>
+    voice.tool({
+      name: 'Bash',
+      command: `until ${step.file}`,
+      output: async () => {
+        await appears(path.resolve(turn.cwd, step.file), turn.lines);
+        return 'it is there';
+      },
+    }),
   ask: async (_, turn, voice) => speak(turn, voice, wordsOf(`permission: ${await voice.ask()}`)),
   question: async (_, turn, voice) => speak(turn, voice, wordsOf(`answer: ${await voice.question()}`)),
   hold,

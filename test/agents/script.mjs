@@ -28,6 +28,7 @@ const DIRECTIVES = [
   [/^line\s+(\d+(?:\.\d+)?)(?:\s*MB)?$/i, ([mb]) => ({ kind: 'line', bytes: megabytes(mb) })],
   [/^tool\s+(\S+)$/i, ([name]) => ({ kind: 'tool', name })],
   [/^tool-hang$/i, () => ({ kind: 'tool-hang' })],
+  [/^tool-until\s+(\S+)$/i, ([file]) => ({ kind: 'tool-until', file })],
   [/^ask$/i, () => ({ kind: 'ask' })],
   [/^question$/i, () => ({ kind: 'question' })],
   [/^hold\s+(\S+)$/i, ([file]) => ({ kind: 'hold', file })],

@@ -106,12 +106,13 @@ async function live(journal: MemoryJournal, keeper: MemoryKeeper): Promise<void>
     const ports = {
       committer: journal,
       limits: DEFAULT_WATCH_LIMITS,
+      rules: { judge: () => undefined, maxQueued: 100, parked: () => false },
       report,
       start: () => {
         throw new Error('none is started here');
       },
     };
-    sessions.set(id, new Session(state, ports, turn));
+    sessions.set(id, new Session(state, ports, turn === undefined ? [] : [turn]));
   }
   const all = [...sessions.values()];
   const lifetime = new Lifetime({
@@ -138,7 +139,9 @@ async function live(journal: MemoryJournal, keeper: MemoryKeeper): Promise<void>
   await lifetime.adopt(row, journal.outboxOf(RUNTIME));
   for (const session of all)
     if (session.state.turn.kind === 'none' && session.state.lastSeq === 0)
-      session.submit({ kind: 'send', turn: `turn-${session.id}`, input: 'hi' }).catch(report);
+      session
+        .submit({ kind: 'send', by: { kind: 'client' }, turn: `turn-${session.id}`, input: 'hi' })
+        .catch(report);
 }
 
 interface Script {

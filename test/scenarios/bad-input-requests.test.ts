@@ -140,17 +140,17 @@ test('a cursor that is no number, negative or ahead: a problem, and in a stream 
   expect([ahead.status, ahead.body.code]).toEqual([410, 'cursor_ahead']);
 });
 
-test('whenBusy that is not built: 422 unsupported while a turn runs, whose turn is not touched', async () => {
+test('a whenBusy that does not exist, or a second message without one: refused, and the turn that runs is not touched', async () => {
   const session = await daemon.session('claude');
   const gate = join(home.cwd, 'gate-busy');
   const turn = await daemon.send(session, `hold ${gate} then say done`);
   await daemon.follow(session, (event) => event.type === 'message.delta');
-  for (const whenBusy of ['queue', 'steer', 'interrupt']) {
+  for (const whenBusy of ['later', '', 1]) {
     const { status, body } = await daemon.request('POST', `/v1/sessions/${session}/turns`, {
       input: 'say no',
       whenBusy,
     });
-    expect([whenBusy, status, body.code]).toEqual([whenBusy, 422, 'unsupported']);
+    expect([whenBusy, status, body.code]).toEqual([whenBusy, 400, 'bad_request']);
     expect(body.detail).toContain('whenBusy');
   }
   const busy = await daemon.request('POST', `/v1/sessions/${session}/turns`, { input: 'say no' });

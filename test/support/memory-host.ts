@@ -3,11 +3,13 @@
  * A turn runs when the test says so (`finish`, `say`). `followers` counts who follows now.
  */
 import type { Answered, Caller, Host, Page } from '../../src/host/index.ts';
+import type { Answering } from '../../src/host/face.ts';
 import {
   newId,
   PilotlightError,
   type AgentView,
   type CreateSession,
+  type PermissionView,
   type SendTurn,
   type SessionView,
   type StatusView,
@@ -156,6 +158,41 @@ export class MemoryHost implements Host {
       if (turn === undefined) throw new PilotlightError('no_turn', 'No turn is running');
       this.#end(turn, 'interrupted');
       return this.turn(session, turn);
+    });
+  }
+
+  async takeBack(session: string, turn: string, caller: Caller): Promise<Answered<TurnView>> {
+    this.turn(session, turn);
+    return this.#once(caller, () => {
+      this.#end(turn, 'interrupted');
+      return this.turn(session, turn);
+    });
+  }
+
+  /** Requests that are open, by id; the test puts them here. */
+  readonly asks = new Map<string, PermissionView>();
+
+  permissions(session: string): readonly PermissionView[] {
+    this.get(session);
+    return [...this.asks.values()];
+  }
+
+  async answer(
+    session: string,
+    { request, decision }: Answering,
+    caller: Caller,
+  ): Promise<Answered<PermissionView>> {
+    this.get(session);
+    const open = this.asks.get(request);
+    return this.#once(caller, () => {
+      if (open === undefined) throw new PilotlightError('not_found', `There is no request ${request}`);
+      if (open.decision !== undefined)
+        throw new PilotlightError('already_resolved', `Request ${request} was answered`, {
+          detail: { decision: open.decision, by: open.by },
+        });
+      const answered: PermissionView = { ...open, decision, by: caller.by };
+      this.asks.set(request, answered);
+      return answered;
     });
   }
 

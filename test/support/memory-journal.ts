@@ -151,6 +151,11 @@ export class MemoryJournal implements Journal {
     return this.#durable.sessions.get(id);
   }
 
+  sessionsWithOpenTurns(): readonly string[] {
+    const open = [...this.#durable.turns.values()].filter((turn) => turn.endedAt === undefined);
+    return [...new Set(open.map((turn) => turn.sessionId))];
+  }
+
   openSessions(): number {
     return [...this.#durable.sessions.values()].filter((one) => !one.closed).length;
   }

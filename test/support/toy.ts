@@ -9,6 +9,7 @@ import { createSecretStore } from '../../src/host/secrets.ts';
 import { DEFAULT_POOL_LIMITS, type PoolLimits } from '../../src/pool/index.ts';
 import { Lifetime } from '../../src/runtime/lifetime.ts';
 import type { AgentSignal } from '../../src/session/ports.ts';
+import type { SessionRules } from '../../src/session/session.ts';
 import { DEFAULT_WATCH_LIMITS, type WatchLimits } from '../../src/session/watch.ts';
 import type { MemoryJournal } from './memory-journal.ts';
 import type { MemoryKeeper } from './memory-keeper.ts';
@@ -96,6 +97,8 @@ export interface ToyHostOptions {
   readonly settled?: () => Promise<void>;
   readonly limits?: Partial<WatchLimits>;
   readonly pool?: Partial<PoolLimits>;
+  /** Default: what is asked is denied. */
+  readonly judge?: SessionRules['judge'];
   readonly dialect?: Dialect<unknown>;
   /** Changes what the keeper is to this daemon. */
   readonly children?: (children: ChildHost) => ChildHost;
@@ -123,6 +126,8 @@ export async function toyHost(
     mostSessions: 1000,
     roots: [],
     limits: { ...DEFAULT_WATCH_LIMITS, ...options.limits },
+    judge: options.judge ?? (() => ({ decision: 'deny', rule: 'nobody is asked here' })),
+    maxQueued: 100,
     pool: { ...DEFAULT_POOL_LIMITS, ...options.pool },
     endUnclaimed: () => undefined,
     describe: () => Promise.reject(new Error('not here')),

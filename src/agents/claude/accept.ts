@@ -5,7 +5,7 @@
 import type { AgentCommand } from '../../session/ports.ts';
 import type { RequestIds, Step } from '../dialect.ts';
 import { answerAsk } from './control.ts';
-import { NEW_TURN } from './turn.ts';
+import { NEW_TURN, writeSteers } from './turn.ts';
 import { begin, BOUNDS, change, isWorking, step, write, type ClaudeState, type Work } from './state.ts';
 
 export function accept(state: ClaudeState, command: AgentCommand, ids: RequestIds): Step<ClaudeState> {
@@ -13,6 +13,12 @@ export function accept(state: ClaudeState, command: AgentCommand, ids: RequestId
   switch (command.kind) {
     case 'prompt':
       prompt(work, command.turn);
+      break;
+    case 'steer':
+      steer(work, command.turn);
+      break;
+    case 'unsteer':
+      change(work, { waiting: work.state.waiting.filter((turn) => turn !== command.turn) });
       break;
     case 'interrupt':
       interrupt(work);
@@ -24,7 +30,6 @@ export function accept(state: ClaudeState, command: AgentCommand, ids: RequestId
   return step(work);
 }
 
-/** A prompt while a tool runs is taken into the turn; one while text streams runs behind it. */
 function prompt(work: Work, turn: string): void {
   const { turns } = work.state;
   if (turns.some((open) => open.turn === turn)) return;
@@ -37,6 +42,16 @@ function prompt(work: Work, turn: string): void {
   const fresh = isWorking(work.state) ? {} : NEW_TURN;
   change(work, { ...fresh, turns: [...turns, { turn, received: false }] });
   write(work, 'prompt', () => ({ turn }));
+}
+
+function steer(work: Work, turn: string): void {
+  const { turns, waiting } = work.state;
+  if (!isWorking(work.state) || turns.length + waiting.length >= BOUNDS.turns) {
+    work.signals.push({ kind: 'steer', turn, how: 'missed' });
+    return;
+  }
+  change(work, { waiting: [...waiting, turn] });
+  writeSteers(work);
 }
 
 /** Works in every phase of a turn, also right behind its prompt (that turn then starts aborted). Idle, there is nothing to wait for. */

@@ -23,12 +23,19 @@ describe('a tool that needs a permission', () => {
           kind: 'tool',
           tool: { id: 't1', name: 'Bash', input: { command: 'ls' } },
           reason: 'why',
-          sessionScope: suggestions[1],
+          editable: true,
         },
       },
     ]);
     claude.accept({ kind: 'answer', request: 'r1', answer: { decision: 'allow' } });
     expect(claude.lines()).toEqual(answers({ behavior: 'allow', updatedInput: { command: 'ls' } }));
+  });
+
+  test('allowed with an input that a person edited', () => {
+    const claude = start().running().ask('r1');
+    const input = { command: 'ls -l' };
+    claude.accept({ kind: 'answer', request: 'r1', answer: { decision: 'allow', input } });
+    expect(claude.lines()).toEqual(answers({ behavior: 'allow', updatedInput: input }));
   });
 
   test('denied: the words reach the model, and what the tool returns is a denial', () => {
@@ -86,9 +93,13 @@ describe('a question', () => {
         },
       ],
     });
-    claude.accept({ kind: 'answer', request: 'r1', answer: { decision: 'allow', message: 'Blue' } });
+    claude.accept({
+      kind: 'answer',
+      request: 'r1',
+      answer: { decision: 'allow', answers: { 'Which color?': ['Blue', 'Red'] } },
+    });
     expect(claude.lines()).toEqual(
-      answers({ behavior: 'allow', updatedInput: { questions, answers: { 'Which color?': 'Blue' } } }),
+      answers({ behavior: 'allow', updatedInput: { questions, answers: { 'Which color?': 'Blue, Red' } } }),
     );
   });
 });

@@ -65,7 +65,6 @@ function toolAsked(work: Work, to: string, request: Line): void {
     return decide(work, ask, { decision: 'deny', message: 'Denied: too many requests are open' });
   change(work, { asks: [...work.state.asks, ask] });
   const reason = stringOf(request['decision_reason']) ?? stringOf(request['description']);
-  const scope = listOf(request['permission_suggestions']).find(addsRules);
   work.signals.push({
     kind: 'ask',
     ask: {
@@ -74,14 +73,9 @@ function toolAsked(work: Work, to: string, request: Line): void {
       tool: { id, name, input },
       ...(question ? { questions: questionsOf(input) } : {}),
       ...(reason === undefined ? {} : { reason: bounded(reason, BOUNDS.message) }),
-      ...(scope === undefined ? {} : { sessionScope: scope }),
+      ...(question ? {} : { editable: true }),
     },
   });
-}
-
-/** Only a rule can be allowed for longer: among the suggestions hides one that would let all later edits pass unasked. */
-function addsRules(suggestion: unknown): boolean {
-  return isRecord(suggestion) && suggestion['type'] === 'addRules';
 }
 
 function questionsOf(input: unknown): NonNullable<AgentAsk['questions']> {
@@ -121,20 +115,23 @@ function decide(work: Work, ask: OpenAsk, given: AskAnswer): void {
     const message = bounded(given.message ?? 'Denied', BOUNDS.message);
     return answer(work, ask.request, { behavior: 'deny', message });
   }
-  const input = ask.input === undefined ? undefined : Input.safeParse(parseLine(ask.input)).data;
-  answer(work, ask.request, {
+  const kept = ask.input === undefined ? undefined : Input.safeParse(parseLine(ask.input)).data;
+  const edited = given.input === undefined ? kept : Input.safeParse(given.input).data;
+  const input = ask.question ? answered(kept ?? {}, given) : edited;
+  return answer(work, ask.request, {
     behavior: 'allow',
-    ...(input === undefined ? {} : { updatedInput: answered(ask, input, given.message) }),
+    ...(input === undefined ? {} : { updatedInput: input }),
   });
 }
 
 const Input = z.record(z.string(), z.json());
 
-/** Free text answers the first question; without it the model is told that the user did not answer. */
-function answered(ask: OpenAsk, input: { readonly [key: string]: Json }, message: string | undefined): Json {
-  const [first] = questionsOf(input);
-  if (!ask.question || message === undefined || first === undefined) return input;
-  return { ...input, answers: { [first.text]: bounded(message, BOUNDS.message) } };
+/** By the words of each question; several choices are one text. Without any the model is told that the user did not answer. */
+function answered(input: { readonly [key: string]: Json }, given: AskAnswer): Json {
+  const answers: Record<string, Json> = {};
+  for (const [id, texts] of Object.entries(given.answers ?? {}))
+    answers[id] = bounded(texts.join(', '), BOUNDS.answer);
+  return { ...input, answers };
 }
 
 function answer(work: Work, to: string, response: Json): void {

@@ -22,6 +22,8 @@ export const BOUNDS = {
   /** Of all of them, bytes. */
   inputs: 12_000,
   message: 1_000,
+  /** Of a person's answer to a question; it is written, not kept. */
+  answer: 100_000,
 } as const;
 
 const id = z.string().max(BOUNDS.id);
@@ -74,6 +76,10 @@ const ClaudeState = z.object({
   blocks: z.number(),
   /** Ids of the tool calls of the open turn, each told once. */
   tools: z.array(id).max(BOUNDS.tools),
+  /** Those of the conversation itself that have not returned: a message written while one runs is taken into the turn. */
+  running: z.array(id).max(BOUNDS.tools).default([]),
+  /** Messages for the turn that runs, to be written when a tool does. */
+  waiting: z.array(id).max(BOUNDS.turns).default([]),
   /** Tool calls that were refused: what they return is the refusal. */
   denied: z.array(id).max(BOUNDS.denied),
   asks: z.array(OpenAsk).max(BOUNDS.asks),
@@ -101,6 +107,8 @@ export function newState(facts: { readonly session: string; readonly resumed: bo
     open: [],
     blocks: 0,
     tools: [],
+    running: [],
+    waiting: [],
     denied: [],
     asks: [],
     tasks: 0,

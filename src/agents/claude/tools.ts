@@ -7,6 +7,7 @@ import type { AgentSignal } from '../../session/ports.ts';
 import { parentField } from './blocks.ts';
 import { isRecord, listOf, stringOf, textOf, type Line } from './messages.ts';
 import { BOUNDS, change, pushed, type Work } from './state.ts';
+import { writeSteers } from './turn.ts';
 
 /** A `tool_use` block of an `assistant` line: there its input is whole. */
 export function toolUsed(work: Work, parent: string, block: Line): void {
@@ -15,7 +16,9 @@ export function toolUsed(work: Work, parent: string, block: Line): void {
   const name = stringOf(block['name']) ?? 'unknown';
   const input = block['input'] ?? {};
   change(work, { tools: pushed(work.state.tools, id, BOUNDS.tools) });
+  if (parent === '') change(work, { running: pushed(work.state.running, id, BOUNDS.tools) });
   work.signals.push({ kind: 'tool', id, name, tool: kindOf(name), input, ...parentField(parent) });
+  writeSteers(work);
   if (name === 'TodoWrite') planned(work, input);
 }
 
@@ -23,6 +26,8 @@ export function toolUsed(work: Work, parent: string, block: Line): void {
 export function toolReturned(work: Work, block: Line): void {
   const id = stringOf(block['tool_use_id'])?.slice(0, BOUNDS.id);
   if (id === undefined) return;
+  if (work.state.running.includes(id))
+    change(work, { running: work.state.running.filter((one) => one !== id) });
   const output = textOf(block['content']);
   const status = block['is_error'] === true ? failureOf(work, id, output) : 'ok';
   work.signals.push({ kind: 'tool-done', id, status, output });

@@ -6,7 +6,7 @@ import { uuidOf } from '../../protocol/index.ts';
 import type { AgentCosts, TurnOutcome } from '../../session/ports.ts';
 import { voidBlocks } from './blocks.ts';
 import { namedIn, stringOf, type Line } from './messages.ts';
-import { change, isWorking, type ClaudeState, type Work } from './state.ts';
+import { change, isWorking, write, type ClaudeState, type Work } from './state.ts';
 
 /** Looks for the receipt of a prompt that has none yet; on most lines there is nothing to look for. */
 export function lookForReceipt(work: Work, line: Line): void {
@@ -55,12 +55,32 @@ export function atWork(work: Work): void {
   work.signals.push({ kind: 'woke' });
 }
 
+/**
+ * Messages for the turn that runs. Claude takes one in only while a tool runs; while text streams it would run behind the turn, and then could
+ * not be taken back any more.
+ */
+export function writeSteers(work: Work): void {
+  const { waiting, running, stopping } = work.state;
+  if (waiting.length === 0 || running.length === 0 || stopping) return;
+  change(work, { waiting: [] });
+  for (const turn of waiting) {
+    change(work, { turns: [...work.state.turns, { turn, received: false }] });
+    write(work, 'prompt', () => ({ turn }));
+    work.signals.push({ kind: 'steer', turn, how: 'written' });
+  }
+}
+
 /** What is remembered of the open turn only. */
-export const NEW_TURN: Pick<ClaudeState, 'stopping' | 'said' | 'error' | 'tools' | 'denied'> = {
+export const NEW_TURN: Pick<
+  ClaudeState,
+  'stopping' | 'said' | 'error' | 'tools' | 'running' | 'waiting' | 'denied'
+> = {
   stopping: false,
   said: false,
   error: null,
   tools: [],
+  running: [],
+  waiting: [],
   denied: [],
 };
 
@@ -77,6 +97,8 @@ export interface Ended {
 export function endTurn(work: Work, ended: Ended): void {
   const { turn, outcome, costs } = ended;
   voidBlocks(work, outcome.kind === 'completed' ? 'unfinished' : outcome.kind);
+  for (const one of ended.with ?? []) work.signals.push({ kind: 'steer', turn: one, how: 'taken' });
+  for (const one of work.state.waiting) work.signals.push({ kind: 'steer', turn: one, how: 'missed' });
   const settled = [...(ended.with ?? []), ...(turn === undefined ? [] : [turn])];
   const turns = work.state.turns.filter((open) => !settled.includes(open.turn));
   change(work, { ...NEW_TURN, turns, woken: false });

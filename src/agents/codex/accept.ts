@@ -5,14 +5,21 @@
 import type { AgentCommand } from '../../session/ports.ts';
 import type { RequestIds, Step } from '../dialect.ts';
 import { answerAsk } from './requests.ts';
-import { begin, BOUNDS, pushed, step, write, type CodexState, type Work } from './state.ts';
-import { interrupt, NEW_TURN } from './turn.ts';
+import { begin, BOUNDS, NEW_TURN, step, type CodexState, type Work } from './state.ts';
+import { writePrompt, writeSteers } from './prompts.ts';
+import { interrupt } from './turn.ts';
 
 export function accept(state: CodexState, command: AgentCommand, ids: RequestIds): Step<CodexState> {
   const work = begin(state, ids);
   switch (command.kind) {
     case 'prompt':
       prompt(work, command.turn);
+      break;
+    case 'steer':
+      steer(work, command.turn);
+      break;
+    case 'unsteer':
+      work.state = { ...work.state, waiting: work.state.waiting.filter((turn) => turn !== command.turn) };
       break;
     case 'interrupt':
       interrupt(work);
@@ -24,7 +31,6 @@ export function accept(state: CodexState, command: AgentCommand, ids: RequestIds
   return step(work);
 }
 
-/** A prompt while a turn runs is written too: Codex steers the running turn with it. */
 function prompt(work: Work, turn: string): void {
   if (work.state.turns.length >= BOUNDS.turns) {
     const message = 'Too many messages were handed to Codex before it took the first one';
@@ -40,16 +46,13 @@ function prompt(work: Work, turn: string): void {
   writePrompt(work, turn, 0);
 }
 
-export function writePrompt(work: Work, turn: string, tries: number): void {
-  const { thread, model, effort, plan } = work.state;
-  const id = write(work, 'turn/start', (id) => ({
-    id,
-    thread,
-    turn,
-    ...(plan && model !== null ? { plan: { model, effort } } : {}),
-  }));
-  work.state = {
-    ...work.state,
-    pending: pushed(work.state.pending, { id, for: 'prompt', turn, tries }, BOUNDS.pending),
-  };
+/** A `turn/start` while a turn runs is taken into it; before it runs there is nothing to be taken into. */
+function steer(work: Work, turn: string): void {
+  const { turns, waiting } = work.state;
+  if (turns.length === 0 || turns.length + waiting.length >= BOUNDS.turns) {
+    work.signals.push({ kind: 'steer', turn, how: 'missed' });
+    return;
+  }
+  work.state = { ...work.state, waiting: [...waiting, turn] };
+  writeSteers(work);
 }

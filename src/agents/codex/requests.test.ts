@@ -109,13 +109,13 @@ test.each([
   }
 });
 
-test('a question is asked with its options; the message of an allow answers the first one', () => {
+test('a question is asked with its options, and answered by its id', () => {
   const step = asked('item/tool/requestUserInput', QUESTIONS);
   expect(askOf(step)).toMatchObject({
     kind: 'question',
     questions: [{ id: 'q1', text: 'Which?', secret: true, options: [{ label: 'a', description: 'b' }] }],
   });
-  expect(answered(step, { decision: 'allow', message: 'a' })).toEqual({
+  expect(answered(step, { decision: 'allow', answers: { q1: ['a'] } })).toEqual({
     id: 0,
     result: { answers: { q1: { answers: ['a'] } } },
   });

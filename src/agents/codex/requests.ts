@@ -72,7 +72,6 @@ interface Question {
   readonly codexTurn: string | null | undefined;
   readonly ask: Omit<AgentAsk, 'request'>;
   readonly profile?: string;
-  readonly question?: string;
 }
 
 const SHAPES: Readonly<Record<string, OpenAsk['shape']>> = {
@@ -101,7 +100,6 @@ const READERS = new Map<string, (work: Work, params: unknown) => Question | unde
 function commandAsked(params: unknown): Question {
   const given = CommandApproval.parse(params);
   const { command, cwd, networkApprovalContext: network, turnId, itemId, reason } = given;
-  const scope = given.proposedExecpolicyAmendment ?? given.proposedNetworkPolicyAmendments;
   const input = {
     command: command ?? '',
     ...(cwd ? { cwd } : {}),
@@ -113,7 +111,6 @@ function commandAsked(params: unknown): Question {
       kind: 'tool',
       tool: { id: itemId, name: 'shell', input },
       ...(reason ? { reason } : {}),
-      ...(scope ? { sessionScope: scope } : {}),
     },
   };
 }
@@ -155,10 +152,8 @@ function permissionsAsked(work: Work, params: unknown): Question | undefined {
 
 function userInputAsked(params: unknown): Question {
   const { turnId, questions } = UserInput.parse(params);
-  const first = questions[0]?.id;
   return {
     codexTurn: turnId,
-    ...(first === undefined || first.length > BOUNDS.id ? {} : { question: first }),
     ask: {
       kind: 'question',
       questions: questions.map(({ id, question, isSecret, options }) => ({
@@ -213,7 +208,7 @@ function answer(work: Work, ask: OpenAsk, given: AskAnswer): void {
   write(work, 'answer', () => ({ to: ask.to, result }));
 }
 
-function resultOf(ask: OpenAsk, { decision, message }: AskAnswer): Json {
+function resultOf(ask: OpenAsk, { decision, message, answers }: AskAnswer): Json {
   const allowed = decision === 'allow';
   switch (ask.shape) {
     case 'decision':
@@ -227,15 +222,17 @@ function resultOf(ask: OpenAsk, { decision, message }: AskAnswer): Json {
     case 'permissions':
       return { permissions: allowed ? profileOf(ask) : {}, scope: 'turn' };
     case 'answers':
-      return {
-        answers:
-          allowed && message !== undefined && ask.question !== undefined
-            ? { [ask.question]: { answers: [cutText(message, BOUNDS.message)] } }
-            : {},
-      };
+      return { answers: allowed ? answersOf(answers) : {} };
     case 'elicitation':
       return { action: allowed ? 'accept' : 'decline', content: allowed ? {} : null, _meta: null };
   }
+}
+
+function answersOf(answers: AskAnswer['answers']): Json {
+  const given: Record<string, Json> = {};
+  for (const [id, texts] of Object.entries(answers ?? {}))
+    given[id] = { answers: texts.map((text) => cutText(text, BOUNDS.answer)) };
+  return given;
 }
 
 function profileOf(ask: OpenAsk): Json {

@@ -5,7 +5,7 @@
 import { OVERLOADED, refusalOf } from './errors.ts';
 import { isRecord, RpcError, TurnAnswer, type Envelope } from './messages.ts';
 import { changeTurn, type Pending, type Work } from './state.ts';
-import { writePrompt } from './accept.ts';
+import { writePrompt } from './prompts.ts';
 import { interrupt, promptFailed, promptTaken, writeInterrupt } from './turn.ts';
 
 /** A server that is busy is asked again at once, this often: there is no clock here to wait by. */

@@ -23,6 +23,8 @@ export const BOUNDS = {
   profile: 2_000,
   text: 2_000,
   message: 1_000,
+  /** Of a person's answer to a question; it is written, not kept. */
+  answer: 100_000,
 } as const;
 
 /** Text of an id, a name or a message as the state may hold it. */
@@ -96,6 +98,21 @@ const CodexTurn = z.object({
 });
 export type CodexTurn = Readonly<z.infer<typeof CodexTurn>>;
 
+export const NEW_TURN: CodexTurn = {
+  id: null,
+  turn: null,
+  acked: false,
+  started: false,
+  received: false,
+  items: [],
+  said: false,
+  cut: null,
+  failure: null,
+  base: null,
+  requests: 0,
+  refused: 0,
+};
+
 const Pending = z.discriminatedUnion('for', [
   z.object({ id: z.number(), for: z.literal('prompt'), turn: short, tries: z.number() }),
   z.object({ id: z.number(), for: z.literal('interrupt'), codexTurn: short, tries: z.number() }),
@@ -110,8 +127,6 @@ const OpenAsk = z.object({
   codexTurn: short.nullable(),
   /** The permissions asked for, as JSON text. */
   profile: z.string().max(BOUNDS.profile).optional(),
-  /** The first question's id. */
-  question: short.optional(),
 });
 export type OpenAsk = Readonly<z.infer<typeof OpenAsk>>;
 
@@ -123,6 +138,8 @@ const CodexState = z.object({
   /** Prompts are written in collaboration mode plan. */
   plan: z.boolean(),
   turns: z.array(CodexTurn).max(BOUNDS.turns),
+  /** Messages for the turn that runs, to be written when it is seen to. */
+  waiting: z.array(short).max(BOUNDS.turns).default([]),
   /** Codex's ids of turns that have ended. */
   past: z.array(short).max(BOUNDS.past),
   /** Endings that came before it was certain whose they are. */
@@ -154,6 +171,7 @@ export function newState(facts: ThreadFacts): CodexState {
     v: 1,
     ...facts,
     turns: [],
+    waiting: [],
     past: [],
     early: [],
     pending: [],

@@ -86,7 +86,10 @@ describe('whose turn it is', () => {
 describe('steering', () => {
   test('a prompt while a turn runs is taken in and ends with it', () => {
     const codex = start().running().prompt(NEXT).taken();
-    expect(codex.signals).toEqual([{ kind: 'receipt', turn: NEXT }]);
+    expect(codex.signals).toEqual([
+      { kind: 'receipt', turn: NEXT },
+      { kind: 'steer', turn: NEXT, how: 'taken' },
+    ]);
     expect(codex.forget().completed().ended()).toMatchObject([{ turn: TURN }]);
     expect(codex.state.turns).toEqual([]);
   });

@@ -8,10 +8,12 @@ import type { TurnOutcome } from '../../session/ports.ts';
 import { failureOf } from './errors.ts';
 import { closeItems, messageCompleted } from './items.ts';
 import type { Turn } from './messages.ts';
+import { writeSteers } from './prompts.ts';
 import {
   BOUNDS,
   changeTurn,
   cutText,
+  NEW_TURN,
   pushed,
   write,
   type CodexTurn,
@@ -20,21 +22,6 @@ import {
   type Work,
 } from './state.ts';
 import { costsOf } from './usage.ts';
-
-export const NEW_TURN: CodexTurn = {
-  id: null,
-  turn: null,
-  acked: false,
-  started: false,
-  received: false,
-  items: [],
-  said: false,
-  cut: null,
-  failure: null,
-  base: null,
-  requests: 0,
-  refused: 0,
-};
 
 /** The open turn that an event belongs to, now seen to run; undefined for every other turn of Codex. */
 export function turnOf(work: Work, codexId: string): number | undefined {
@@ -102,6 +89,7 @@ function steered(work: Work, index: number, into: number): void {
   if (turn === null || turn === undefined) return;
   if (work.state.turns[into]?.turn === null) changeTurn(work, into, { turn });
   received(work, index);
+  work.signals.push({ kind: 'steer', turn, how: 'taken' });
   work.state = { ...work.state, turns: work.state.turns.filter((_, at) => at !== index) };
 }
 
@@ -118,6 +106,7 @@ function seenRunning(work: Work, index: number): void {
   changeTurn(work, index, { started: true });
   received(work, index);
   if (work.state.wantInterrupt) interrupt(work);
+  else writeSteers(work);
 }
 
 /** `turn/completed`. Before it is certain whose turn it is, the ending is kept until the answer to `turn/start` says so. */
@@ -171,6 +160,7 @@ export function finish(work: Work, index: number, ending: Ending): void {
   closeItems(work, index, ending.kind === 'completed' ? 'unfinished' : ending.kind);
   const outcome = outcomeOf(turn, ending);
   const { state } = work;
+  for (const one of state.waiting) work.signals.push({ kind: 'steer', turn: one, how: 'missed' });
   work.signals.push({
     kind: 'ended',
     ...(turn.turn === null ? {} : { turn: turn.turn }),
@@ -181,6 +171,7 @@ export function finish(work: Work, index: number, ending: Ending): void {
   work.state = {
     ...state,
     turns,
+    waiting: [],
     past: turn.id === null ? state.past : pushed(state.past, turn.id, BOUNDS.past),
     asks: state.asks.filter((ask) => ask.codexTurn === null || ask.codexTurn !== turn.id),
     wantInterrupt: state.wantInterrupt && turns.length > 0,

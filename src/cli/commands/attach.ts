@@ -2,6 +2,7 @@
 import { createInterface } from 'node:readline';
 import type { ClientSession } from '../../client/index.ts';
 import { messageOf, TURN_ENDINGS, type SessionView } from '../../protocol/index.ts';
+import { AttachedKeys } from '../attached-keys.ts';
 import type { Context } from '../context.ts';
 import { numberOf, required, type Options } from '../options.ts';
 import { drained, whenReaderLeaves } from '../pipe.ts';
@@ -47,7 +48,9 @@ export async function run(
   const attachment = new Attachment();
   const renderer = new Renderer(output, { showsQuestion: (text) => attachment.fromElsewhere(text) });
   using _reader = whenReaderLeaves(() => attachment.end(0));
-  using _stop = process.stdin.isTTY ? listen(renderer, session, attachment) : onSignal(attachment);
+  const keys = new AttachedKeys(session, (format, text) => renderer.aside(format, text));
+  using _stop = process.stdin.isTTY ? listen({ renderer, session, attachment, keys }) : onSignal(attachment);
+  for (const open of view.openPermissions > 0 ? await session.permissions() : []) keys.requested(open);
   const { signal } = attachment.leave;
   for await (const item of session.events({ after, follow, signal })) {
     if (item.type === 'stream.gap' || item.type === 'stream.reset') {
@@ -56,6 +59,8 @@ export async function run(
       continue;
     }
     renderer.show(item);
+    if (item.type === 'permission.requested') keys.requested(item.data);
+    if (item.type === 'permission.resolved') keys.resolved(item.data.id);
     await drained();
     if (TURN_ENDINGS.has(item.type)) attachment.interrupts = 0;
     if (item.type === 'session.closed') break;
@@ -72,7 +77,13 @@ async function beginning(session: ClientSession, view: SessionView): Promise<num
   return Math.max(0, accepted.seq - 1);
 }
 
-function listen(renderer: Renderer, session: ClientSession, attachment: Attachment): Disposable {
+function listen(terminal: {
+  readonly renderer: Renderer;
+  readonly session: ClientSession;
+  readonly attachment: Attachment;
+  readonly keys: AttachedKeys;
+}): Disposable {
+  const { renderer, session, attachment, keys } = terminal;
   const complain = (error: unknown): void => renderer.aside('yellow', messageOf(error));
   renderer.aside('dim', 'Attached: a line sends, Ctrl-C interrupts the turn, Ctrl-D leaves.');
   const lines = createInterface({ input: process.stdin, output: process.stderr });
@@ -80,6 +91,7 @@ function listen(renderer: Renderer, session: ClientSession, attachment: Attachme
     attachment.interrupts = 0;
     if (line.trim() !== '') void send(session, line, attachment).catch(complain);
   });
+  const unlisten = keys.listen(lines);
   lines.on('SIGINT', () => {
     attachment.interrupts += 1;
     if (attachment.interrupts > 1) return attachment.end(130);
@@ -91,16 +103,17 @@ function listen(renderer: Renderer, session: ClientSession, attachment: Attachme
   });
   return {
     [Symbol.dispose]() {
+      unlisten[Symbol.dispose]();
       lines.close();
     },
   };
 }
 
-/** A line typed while a turn runs is refused, with what to do about it: it stands on the screen to be sent again. */
+/** A line typed while a turn runs waits for its place. */
 async function send(session: ClientSession, line: string, attachment: Attachment): Promise<void> {
   attachment.typed(line);
   try {
-    await session.send(line);
+    await session.send(line, { whenBusy: 'queue' });
   } catch (error) {
     attachment.fromElsewhere(line);
     throw error;

@@ -2,7 +2,8 @@
 import type { SendOptions } from '../../client/index.ts';
 import type { Context } from '../context.ts';
 import { UsageError } from '../exit.ts';
-import { textOf, type Options } from '../options.ts';
+import type { AskHow } from '../asker.ts';
+import { choiceOf, textOf, type Options } from '../options.ts';
 import { promptOf, streamTurn } from '../stream.ts';
 import { wishOf } from '../wish.ts';
 
@@ -23,12 +24,19 @@ export async function run(
   try {
     const readOnly = session === undefined ? undefined : options['readOnly'];
     const turn = await opened.send(prompt, asReadOnly(readOnly));
-    return await streamTurn(context, opened, turn);
+    return await streamTurn(context, { session: opened, turn, ask: asking(options) });
   } finally {
     if (keep) context.output.note(`  session ${opened.id}`, 'dim');
     else await opened.close().catch(() => undefined);
     await client[Symbol.asyncDispose]();
   }
+}
+
+/** Without a terminal nobody is here to ask: what is asked is denied, unless it is to wait for other clients. */
+function asking(options: Options): AskHow {
+  const how = choiceOf(options, 'ask', ['wait']);
+  if (how !== undefined) return how;
+  return process.stdin.isTTY && process.stderr.isTTY ? 'terminal' : 'deny';
 }
 
 /** A session has its workspace and model; to leave such an option out without a word would surprise. */

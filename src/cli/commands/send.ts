@@ -21,5 +21,5 @@ export async function run(
     context.output.line(turn.id);
     return 0;
   }
-  return streamTurn(context, session, turn);
+  return streamTurn(context, { session, turn });
 }

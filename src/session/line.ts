@@ -1,0 +1,91 @@
+/**
+ * Who is next: turns that wait behind the one that runs, in the queue or as steers, and what becomes of them when it ends. Pure.
+ */
+import type { By, EventData } from '../protocol/index.ts';
+import { endTurn, letGo, startRuntime, startTurn, type Ending } from './endings.ts';
+import { evolve } from './evolve.ts';
+import { NOTHING, type DecideContext, type Decision } from './inputs.ts';
+import type { Fact, SessionState } from './state.ts';
+
+/** What a decision leads to when it has left the session without a turn: the next one that waits, or a process for new settings. */
+export function goOn(state: SessionState, first: Decision, context: DecideContext): Decision {
+  const waits = state.queue.length > 0 || state.stale || first.facts.some((fact) => fact.type === '#queue');
+  if (context.parked || !waits) return first;
+  const after = fold(state, first.facts, context);
+  if (after.turn.kind !== 'none' || after.phase === 'closed') return first;
+  const next = after.queue.length > 0 ? advance(after, context) : renewed(after);
+  if (next === NOTHING) return first;
+  const both = { facts: [...first.facts, ...next.facts], effects: [...first.effects, ...next.effects] };
+  // One that ends at once (a limit) makes room for the next.
+  return goOn(state, both, context);
+}
+
+function renewed(state: SessionState): Decision {
+  return state.stale && state.runtime.kind === 'ready' ? letGo(state, 'replaced') : NOTHING;
+}
+
+/** The first of the queue comes to the head; it is begun when there is a process that is ready for it. */
+function advance(state: SessionState, context: DecideContext): Decision {
+  const [id, ...queue] = state.queue;
+  if (id === undefined) return NOTHING;
+  const facts: Fact[] = [
+    { type: '#queue', queue },
+    { type: '#head', id },
+  ];
+  const begun = begin(fold(state, facts, context), id, context);
+  return { facts: [...facts, ...begun.facts], effects: begun.effects };
+}
+
+/** The turn at the head, `queued`, gets its process; or its ending, when the session may have no more turns. */
+export function begin(state: SessionState, id: string, context: DecideContext): Decision {
+  const limit = limitOf(state);
+  if (limit !== undefined) {
+    const ending: Ending = { kind: 'failed', code: 'limit_reached', message: limit, effects: 'none' };
+    return { facts: endTurn(state, ending, context), effects: [] };
+  }
+  switch (state.runtime.kind) {
+    case 'none':
+      return startRuntime(context);
+    case 'starting':
+    case 'ending':
+      return NOTHING;
+    case 'ready': {
+      const { perMessage, turns } = state.runtime;
+      // One message a process: the next one gets its own.
+      if (perMessage === true && turns > 0) return letGo(state, 'closed');
+      return state.stale ? letGo(state, 'replaced') : startTurn(id, state.runtime);
+    }
+  }
+}
+
+/** Turns that never came to the head end as interrupted. */
+export function clearQueue(state: SessionState, by: By, ids: readonly string[] = state.queue): Fact[] {
+  return ids.map((turn) => ({ type: 'turn.interrupted', turn, data: { by, durationMs: 0 } }));
+}
+
+/** How a message that is accepted now is announced. */
+export function announced(
+  state: SessionState,
+  what: Pick<EventData<'turn.queued'>, 'input' | 'commandId'>,
+  steered?: string,
+): EventData<'turn.queued'> {
+  const before = (state.turn.kind === 'none' ? 0 : 1) + state.queue.length;
+  return {
+    ...what,
+    position: steered === undefined ? before : 0,
+    ...(steered === undefined ? {} : { steered }),
+  };
+}
+
+function limitOf({ spec, spent }: SessionState): string | undefined {
+  const { maxTurns, maxCostUsd } = spec.limits ?? {};
+  if (maxTurns !== undefined && spent.turns >= maxTurns)
+    return `The session has had its ${String(maxTurns)} turns (limits.maxTurns)`;
+  if (maxCostUsd !== undefined && spent.costUsd >= maxCostUsd)
+    return `The session has cost ${spent.costUsd.toFixed(4)} USD of ${String(maxCostUsd)} (limits.maxCostUsd)`;
+  return undefined;
+}
+
+function fold(state: SessionState, facts: readonly Fact[], context: DecideContext): SessionState {
+  return facts.reduce((now, fact) => evolve(now, fact, context.now), state);
+}
