@@ -105,8 +105,10 @@ function newServer(bounds: ConnectionBounds, fetch: ServerFetch): Server {
   server.maxHeadersCount = 0;
   server.timeout = bounds.idleMs;
   server.on('clientError', (error, socket) => {
-    // In the middle of an answer another one would be read as part of it.
-    if (!socket.writable || answering.get(socket)?.headersSent === true) socket.destroy();
+    // In the middle of an answer another one would be read as part of it; on a connection that has asked for nothing yet (clients make them
+    // beforehand) it would be read as the answer to the first request to come.
+    const unasked = 'bytesRead' in socket && socket.bytesRead === 0;
+    if (!socket.writable || unasked || answering.get(socket)?.headersSent === true) socket.destroy();
     else socket.end(unreadable(error));
   });
   return server;

@@ -358,9 +358,9 @@ describe('slowness and size', () => {
     expect(codeOf(answer)).toEqual([408, 'bad_request']);
   });
 
-  test('a connection that never says anything is closed', async () => {
+  test('a connection that never says anything is closed without a word: one made beforehand would take it for its answer', async () => {
     port = await listen({ headersMs: 100 });
-    expect((await readRaw(openRaw(port))).text).toMatch(/^(?:HTTP\/1\.1 408 |$)/);
+    expect((await readRaw(openRaw(port))).text).toBe('');
   });
 
   test('slow post: a body that never ends is cut, and nothing happened', async () => {
