@@ -1,0 +1,260 @@
+/**
+ * People in control of the unmodified CLIs on the fake model: what they ask is answered, what is sent while they work finds its place (P8, R10, R14).
+ */
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startFakeModel, type FakeModel } from '../../src/testing/index.ts';
+import { checkJournal, TestDaemon, testHome, type Event, type TestHome } from '../support/daemon.ts';
+import { marked } from '../support/processes.ts';
+import { realAgents, type RealAgents } from '../support/real-agents.ts';
+
+let model: FakeModel;
+let real: RealAgents;
+let home: TestHome;
+let daemon: TestDaemon;
+let files = 0;
+
+beforeAll(async () => {
+  model = await startFakeModel();
+  real = realAgents(model.url);
+  const config = `[agents.claude]\npath = "${real.claude.binary}"\n[agents.codex]\npath = "${real.codex.binary}"\n`;
+  home = testHome({ config, root: real.root });
+  daemon = await TestDaemon.start(home);
+});
+
+afterAll(async () => {
+  await daemon?.stop();
+  if (home !== undefined) expect(marked(home.path)).toEqual([]);
+  await home?.[Symbol.asyncDispose]();
+  await real?.dispose();
+  await model?.close();
+});
+
+type Agent = 'claude' | 'codex';
+
+function open(agent: Agent, more: Record<string, unknown> = {}): Promise<string> {
+  const env = agent === 'claude' ? real.claude.env : real.codex.env;
+  return daemon.session(agent, { cwd: real.cwd, env, mode: 'default', ...more });
+}
+
+/** A file that a command would make, in the workspace. */
+function fresh(): string {
+  files += 1;
+  return `made-${String(files)}`;
+}
+
+const made = (file: string): boolean => existsSync(join(real.cwd, file));
+
+interface Asked {
+  readonly session: string;
+  readonly turn: string;
+  readonly id: string;
+  readonly data: Event['data'];
+}
+
+async function ask(session: string, input: string): Promise<Asked> {
+  const turn = await daemon.send(session, input);
+  const events = await daemon.follow(
+    session,
+    (event) => event.type === 'permission.requested' && event.turn === turn,
+  );
+  const data = events.at(-1)!.data;
+  return { session, turn, id: String(data['id']), data };
+}
+
+async function answer({ session, id }: Asked, body: Record<string, unknown>): Promise<void> {
+  const { status } = await daemon.request('POST', `/v1/sessions/${session}/permissions/${id}`, body);
+  expect(status).toBe(200);
+}
+
+async function send(session: string, input: string, whenBusy: string): Promise<string> {
+  const { status, body } = await daemon.request('POST', `/v1/sessions/${session}/turns`, { input, whenBusy });
+  expect(status).toBe(202);
+  return body.id;
+}
+
+function endings(events: readonly Event[]): (readonly [string | undefined, string])[] {
+  return events
+    .filter((event) => /^turn\.(?:completed|failed|interrupted)$/.test(event.type))
+    .map((event) => [event.turn, event.type]);
+}
+
+for (const agent of ['claude', 'codex'] as const) {
+  describe(agent, () => {
+    test('allowed, denied with a message, allowed for the session: one process, each command as decided', async () => {
+      const session = await open(agent);
+      const [one, two, three] = [fresh(), fresh(), fresh()];
+      const allowed = await ask(session, `run: touch ${one}`);
+      expect(made(one)).toBe(false);
+      await answer(allowed, { decision: 'allow' });
+      await daemon.ending(session, allowed.turn);
+      expect(made(one)).toBe(true);
+      const denied = await ask(session, `run: touch ${two}`);
+      await answer(denied, { decision: 'deny', message: 'not on a Monday' });
+      const told = (await daemon.ending(session, denied.turn)).at(-1);
+      expect(told?.type).toBe('turn.completed');
+      expect(made(two)).toBe(false);
+      // Codex's protocol has no words for a denial.
+      if (agent === 'claude') expect(told?.data['text']).toContain('not on a Monday');
+      const always = await ask(session, `run: touch ${three}`);
+      await answer(always, { decision: 'allow_for_session' });
+      await daemon.ending(session, always.turn);
+      const again = await daemon.turn(session, `run: touch ${three}`);
+      expect(again.type).toBe('turn.completed');
+      const events = await daemon.events(session);
+      checkJournal(events);
+      const rules = events.filter((event) => event.type === 'permission.resolved' && event.data['rule']);
+      expect(rules).toHaveLength(1);
+      expect(events.filter((event) => event.type === 'runtime.started')).toHaveLength(1);
+      await daemon.request('DELETE', `/v1/sessions/${session}`);
+    });
+
+    test('a request outlives kill -9 of the daemon: the same id, answered, and the agent goes on', async () => {
+      const session = await open(agent);
+      const file = fresh();
+      const asked = await ask(session, `run: touch ${file}`);
+      await daemon.kill9();
+      daemon = await TestDaemon.takeOver(home);
+      const { body } = await daemon.request('GET', `/v1/sessions/${session}/permissions`);
+      expect(body.items).toMatchObject([{ id: asked.id }]);
+      await answer(asked, { decision: 'allow' });
+      await daemon.ending(session, asked.turn);
+      expect(made(file)).toBe(true);
+      const events = await daemon.events(session);
+      checkJournal(events);
+      expect(events.filter((event) => event.type === 'permission.requested')).toHaveLength(1);
+      await daemon.request('DELETE', `/v1/sessions/${session}`);
+    });
+
+    test('an interrupt while it asks, right behind the prompt and with a queue behind: one ending each, and it stays warm', async () => {
+      const session = await open(agent);
+      await daemon.turn(session, 'say ready');
+      const file = fresh();
+      const asked = await ask(session, `run: touch ${file}`);
+      const queued = await send(session, 'say from the queue', 'queue');
+      await daemon.request('POST', `/v1/sessions/${session}/interrupt`, {});
+      await daemon.ending(session, queued);
+      expect(made(file)).toBe(false);
+      const behind = await daemon.send(session, 'say too late');
+      await daemon.request('POST', `/v1/sessions/${session}/interrupt`, {});
+      await daemon.ending(session, behind);
+      expect((await daemon.turn(session, 'say warm')).data['text']).toContain('warm');
+      const events = await daemon.events(session);
+      checkJournal(events);
+      expect(endings(events).slice(1, 3)).toEqual([
+        [asked.turn, 'turn.interrupted'],
+        [queued, 'turn.completed'],
+      ]);
+      expect(events.filter((event) => event.type === 'runtime.started')).toHaveLength(1);
+      await daemon.request('DELETE', `/v1/sessions/${session}`);
+    });
+
+    test('three queued messages across a restart of the daemon: in order, each once', async () => {
+      const session = await open(agent, { mode: 'bypass' });
+      const gate = fresh();
+      const first = await daemon.send(session, `say begun then hold ${gate}`);
+      await daemon.follow(session, (event) => event.type === 'message.delta');
+      const turns = [];
+      for (const word of ['uno', 'due', 'tre'])
+        turns.push(await send(session, `say ${word}-${agent}`, 'queue'));
+      await daemon.kill9();
+      daemon = await TestDaemon.takeOver(home);
+      model.release(gate);
+      await daemon.ending(session, turns[2]!);
+      const events = await daemon.events(session);
+      checkJournal(events);
+      expect(endings(events)).toEqual([first, ...turns].map((turn) => [turn, 'turn.completed']));
+      for (const word of ['uno', 'due', 'tre'])
+        expect(
+          model.requests.filter((one) => one.side === null && one.lastUserText.includes(`${word}-${agent}`)),
+        ).toHaveLength(1);
+      await daemon.request('DELETE', `/v1/sessions/${session}`);
+    });
+
+    test('a steer in a tool is taken into the turn', async () => {
+      const session = await open(agent, { mode: 'bypass' });
+      const file = join(real.cwd, fresh());
+      const turn = await daemon.send(session, `run: until [ -e ${file} ]; do sleep 0.05; done; echo went-on`);
+      await daemon.follow(session, (event) => event.type === 'tool.started');
+      const steer = await send(session, 'say steered indeed', 'steer');
+      // In stdin before the tool returns: the agent acknowledges what it queues, or takes it in at once.
+      if (agent === 'codex')
+        await daemon.follow(session, (event) => event.type === 'turn.started' && event.turn === steer);
+      writeFileSync(file, '');
+      await daemon.ending(session, turn);
+      const events = await daemon.ending(session, steer);
+      checkJournal(await daemon.events(session));
+      const ending = events.find((event) => event.turn === steer && event.type === 'turn.completed');
+      expect(ending?.data['stopReason']).toBe('steered');
+      expect(ending?.data['text']).toContain('steered indeed');
+      await daemon.request('DELETE', `/v1/sessions/${session}`);
+    });
+  });
+}
+
+test('claude: edited input is what runs', async () => {
+  const session = await open('claude');
+  const [asked, edited] = [fresh(), fresh()];
+  const request = await ask(session, `run: touch ${asked}`);
+  await answer(request, {
+    decision: 'allow',
+    input: { ...request.data['tool'].input, command: `touch ${edited}` },
+  });
+  await daemon.ending(session, request.turn);
+  expect([made(asked), made(edited)]).toEqual([false, true]);
+});
+
+test('claude: a question with options is answered', async () => {
+  const session = await open('claude');
+  const request = await ask(session, 'ask: Which colour? Red | Blue');
+  expect(request.data).toMatchObject({
+    kind: 'question',
+    questions: [{ options: [{ label: 'Red' }, { label: 'Blue' }] }],
+  });
+  await answer(request, { decision: 'allow', answers: { [request.data['questions'][0].id]: ['Blue'] } });
+  const events = await daemon.ending(session, request.turn);
+  expect(events.at(-1)?.data['text']).toContain('Blue');
+});
+
+test('codex: a question with options is answered, in plan mode', async () => {
+  const session = await open('codex', { mode: 'plan' });
+  const request = await ask(session, 'ask: Which colour? Red | Blue');
+  expect(request.data['kind']).toBe('question');
+  await answer(request, { decision: 'allow', answers: { [request.data['questions'][0].id]: ['Blue'] } });
+  const events = await daemon.ending(session, request.turn);
+  expect(events.at(-1)?.data['text']).toContain('Blue');
+});
+
+test('claude: a steer while text streams waits for the next tool', async () => {
+  const session = await open('claude', { mode: 'bypass' });
+  const gate = fresh();
+  const file = join(real.cwd, fresh());
+  const turn = await daemon.send(
+    session,
+    `say before\nhold ${gate}\nrun: until [ -e ${file} ]; do sleep 0.05; done; echo went-on`,
+  );
+  await daemon.follow(session, (event) => event.type === 'message.delta');
+  const steer = await send(session, 'say steered later', 'steer');
+  model.release(gate);
+  await daemon.follow(session, (event) => event.type === 'tool.started');
+  writeFileSync(file, '');
+  await daemon.ending(session, turn);
+  const events = await daemon.ending(session, steer);
+  checkJournal(await daemon.events(session));
+  expect(events.find((event) => event.turn === steer && /completed$/.test(event.type))).toBeDefined();
+});
+
+test('a model is changed on a live session: its process is replaced between turns, and it remembers', async () => {
+  const session = await open('claude', { mode: 'bypass' });
+  await daemon.turn(session, 'remember: the code is 4711');
+  const { status, body } = await daemon.request('PATCH', `/v1/sessions/${session}`, { mode: 'plan' });
+  expect([status, body.mode]).toEqual([200, 'plan']);
+  const ending = await daemon.turn(session, 'recall');
+  expect(ending.data['text']).toContain('4711');
+  const events = await daemon.events(session);
+  checkJournal(events);
+  expect(
+    events.filter((event) => event.type === 'runtime.ended').map((event) => event.data['reason']),
+  ).toEqual(['replaced']);
+});
