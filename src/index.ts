@@ -6,6 +6,7 @@
  *
  * Kept by `createHost`: P1 (endings are written at the next `createHost` of that home), P2, P4, P5, P7–P12, P6 at dispose and at the next start. Not P3.
  */
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { checkConfig, processEnvironment, readConfig, type Config } from './daemon/config.ts';
@@ -66,6 +67,8 @@ export async function createHost(options: HostOptions = {}): Promise<LocalHost> 
     env,
     journal,
     children,
+    helpers: children,
+    cwd: home?.path ?? tmpdir(),
     report,
     secrets,
     describe: async () => ({
@@ -106,6 +109,7 @@ function configOf(options: HostOptions, home: Home | undefined): Config {
     limits: { ...read.limits, ...over.limits },
     workspace: { ...read.workspace, ...over.workspace },
     audit: { ...read.audit, ...over.audit },
+    credentials: { ...read.credentials, ...over.credentials },
     secrets: { ...read.secrets, ...over.secrets },
     journal: { ...read.journal, ...over.journal },
     agents: { ...read.agents, ...over.agents },

@@ -29,6 +29,13 @@ const REDIRECTING_OPTION = /^model_?provider|base_?url$/i;
 /** Variables that log in somewhere. */
 const CREDENTIAL = /KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL|CUSTOM_HEADERS|^AWS_/;
 
+/** A key of one agent's provider is no business of another's. */
+const ONLY: Readonly<Record<string, string>> = { anthropicApiKey: 'claude', openaiApiKey: 'codex' };
+
+export function mayHave(agent: string, credential: string): boolean {
+  return (ONLY[credential] ?? agent) === agent;
+}
+
 /** Credentials of the interface → the variable that carries them. Other names are variables themselves. */
 const CREDENTIALS: Readonly<Record<string, readonly string[]>> = {
   anthropicApiKey: ['ANTHROPIC_API_KEY'],
@@ -63,10 +70,33 @@ export function agentEnvironment(sources: EnvironmentSources): Record<string, st
   }
   for (const [name, value] of Object.entries(sources.credentials))
     for (const variable of CREDENTIALS[name] ?? [name]) made[variable] = value;
-  return { ...made, ...sources.env };
+  const token = sources.credentials['githubToken'];
+  return { ...made, ...(token === undefined ? {} : gitHelper(made)), ...sources.env };
 }
 
-function leadsElsewhere({ base, env, agentOptions }: EnvironmentSources): boolean {
+/**
+ * git asks a helper that reads the variable: the token is in no file and in no argv. A helper of the user's configuration would be asked first and
+ * might store what we gave, so there is none besides for this host. Never a prompt: nobody could answer it.
+ */
+function gitHelper(made: Readonly<Record<string, string>>): Record<string, string> {
+  const count = Number(made['GIT_CONFIG_COUNT'] ?? 0);
+  const helper = `!f() { test "$1" = get && printf 'username=x-access-token\npassword=%s\n' "$GH_TOKEN"; }; f`;
+  const values = ['', helper].map((value, index): [string, string][] => [
+    [`GIT_CONFIG_KEY_${String(count + index)}`, 'credential.https://github.com.helper'],
+    [`GIT_CONFIG_VALUE_${String(count + index)}`, value],
+  ]);
+  return {
+    ...Object.fromEntries(values.flat()),
+    GIT_CONFIG_COUNT: String(count + values.length),
+    GIT_TERMINAL_PROMPT: '0',
+  };
+}
+
+export function leadsElsewhere({
+  base,
+  env,
+  agentOptions,
+}: Pick<EnvironmentSources, 'base' | 'env' | 'agentOptions'>): boolean {
   return (
     Object.entries(env).some(([name, value]) => REDIRECTS.test(name) && value !== base[name]) ||
     names(agentOptions).some((name) => REDIRECTING_OPTION.test(name))

@@ -5,7 +5,7 @@ import type { AgentView } from '../protocol/index.ts';
 import { claude } from './claude/index.ts';
 import { codex } from './codex/index.ts';
 import type { AgentBinary, AgentSettings, Dialect, RuntimeLimits, SessionMcp } from './dialect.ts';
-import { agentEnvironment } from './environment.ts';
+import { agentEnvironment, leadsElsewhere, mayHave } from './environment.ts';
 import { findAgent, type Found } from './find.ts';
 
 export type * from './dialect.ts';
@@ -57,6 +57,8 @@ export interface Agents {
   find(agent: string): Promise<AgentView | undefined>;
   /** All of them, with versions (a process each, bounded; remembered for 30 s). */
   list(): Promise<readonly AgentView[]>;
+  /** Whether a credential of the daemon's own may go to this agent of this session. */
+  takes(name: string, start: Pick<StartFor, 'agent' | 'env' | 'agentOptions'>): boolean;
   /** Settings and binary for a start; undefined binary path when it is not installed. */
   prepare(
     start: StartFor,
@@ -93,6 +95,8 @@ export function createAgents(options: AgentsOptions): Agents {
       Promise.all(
         [...DIALECTS.keys()].map(async (agent) => ({ id: agent, kind: agent, ...(await look(agent, true)) })),
       ),
+    takes: (name, { agent, env, agentOptions }) =>
+      mayHave(agent, name) && !leadsElsewhere({ base: options.env, env, agentOptions }),
     async prepare(start) {
       const { env: asked, credentials, agent, ...rest } = start;
       const extra = options.extraEnv;

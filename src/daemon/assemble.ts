@@ -2,8 +2,7 @@
  * Puts the parts together behind one host: the same for the daemon (kept children, a journal on disk) and the library (direct children).
  * Owns no state; everything it makes is handed back to be ended by its caller.
  */
-import { randomUUID } from 'node:crypto';
-import { createAgents, type Agents, type RuntimeLimits } from '../agents/index.ts';
+import { createAgents, type RuntimeLimits } from '../agents/index.ts';
 import { SessionHost, type HostPorts, type RuntimeFactory, type SecretStore } from '../host/index.ts';
 import { treeMemory } from '../process/index.ts';
 import type { ChildHost } from '../process/ports.ts';
@@ -12,12 +11,19 @@ import { Lifetime } from '../runtime/lifetime.ts';
 import type { RuntimePorts } from '../runtime/ports.ts';
 import type { Journal } from '../session/ports.ts';
 import { pathsOf, type Config } from './config.ts';
+import { runCredentialCommand } from './credential-command.ts';
+import { CredentialSource } from './credential-source.ts';
+import { settingsOf, type SettingsSources } from './settings.ts';
 
 export interface AssembleOptions {
   readonly config: Config;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly journal: Journal;
   readonly children: ChildHost;
+  /** Holds short-lived helpers (commands that print credentials): they end with this process. */
+  readonly helpers: ChildHost;
+  /** Where helpers run. */
+  readonly cwd: string;
   readonly secrets: SecretStore;
   readonly describe: HostPorts['describe'];
   readonly report: (error: unknown) => void;
@@ -30,6 +36,7 @@ export function assembleHost(options: AssembleOptions): SessionHost {
   const limits: RuntimeLimits = config.runtime;
   const agents = createAgents({ env, paths: pathsOf(config), limits, extraEnv: config.agents.env });
   const { secrets } = options;
+  const credentials = credentialSource(options);
   return new SessionHost({
     journal,
     agents,
@@ -45,7 +52,8 @@ export function assembleHost(options: AssembleOptions): SessionHost {
     mostSessions: config.limits.sessions,
     roots: config.workspace.roots,
     pool: config.pool,
-    runtimes: runtimeFactory(options, agents, secrets),
+    runtimes: runtimeFactory(options, { agents, secrets, credentials }),
+    credentials,
     endUnclaimed: () => {
       for (const id of children.unclaimed()) children.discard(id);
     },
@@ -54,11 +62,24 @@ export function assembleHost(options: AssembleOptions): SessionHost {
   });
 }
 
+function credentialSource({ config, env, helpers, cwd }: AssembleOptions): CredentialSource {
+  const commands = config.credentials;
+  return new CredentialSource({
+    names: new Map(Object.entries(commands).map(([name, { ttlMs }]) => [name, ttlMs])),
+    run: (name) => {
+      const command = commands[name];
+      if (command === undefined) throw new PilotlightError('internal', `No command for credential ${name}`);
+      return runCredentialCommand(name, command, { children: helpers, cwd, env });
+    },
+  });
+}
+
 function ladderMs(ladder: Config['ladder']): number {
   return ladder.termAfterMs + ladder.killAfterMs + ladder.stuckAfterMs;
 }
 
-function runtimeFactory(options: AssembleOptions, agents: Agents, secrets: SecretStore): RuntimeFactory {
+function runtimeFactory(options: AssembleOptions, sources: SettingsSources): RuntimeFactory {
+  const { agents, secrets } = sources;
   const { config, journal, children, report, trace } = options;
   const bounds = { ...config.runtime, maxLine: config.wire.maxLineMb * 1024 * 1024 };
   return {
@@ -79,42 +100,11 @@ function runtimeFactory(options: AssembleOptions, agents: Agents, secrets: Secre
             throw new PilotlightError('internal', `The message of turn ${turn} is not in the journal`);
           return input;
         },
-        settings: () => settingsOf(agents, secrets, wish()),
+        settings: (why) => settingsOf(sources, wish(), why),
         place: ({ path, text }) => secrets.place(path, text),
         ...(trace === undefined ? {} : { trace: (way, text) => trace(id, way, text) }),
       };
       return new Lifetime({ id, sessions: [session], slot, ports, onGone, onMeasured });
     },
   };
-}
-
-async function settingsOf(
-  agents: Agents,
-  secrets: SecretStore,
-  wish: ReturnType<Parameters<RuntimeFactory['create']>[0]['wish']>,
-): ReturnType<RuntimePorts['settings']> {
-  const { spec, resume } = wish;
-  const { model, systemPrompt } = spec;
-  const had = secrets.get(spec.id);
-  const servers = had.mcpServers;
-  const { settings, binary } = await agents.prepare({
-    session: spec.id,
-    agent: spec.agent,
-    cwd: spec.cwd,
-    mode: spec.mode,
-    ...(model === undefined ? {} : { model }),
-    ...(systemPrompt === undefined ? {} : { systemPrompt }),
-    ...(resume === undefined ? {} : { resume }),
-    freshId: randomUUID(),
-    agentOptions: spec.agentOptions,
-    env: had.env,
-    credentials: had.credentials,
-    ...(Object.keys(servers).length === 0 ? {} : { mcp: { servers, filesAt: secrets.filesAt(spec.id) } }),
-  });
-  const missing = [
-    ...spec.env.filter((name) => !(name in had.env)),
-    ...spec.credentials.filter((name) => !(name in had.credentials)),
-    ...(spec.mcpServers ?? []).filter((name) => !(name in servers)),
-  ];
-  return { settings, binary, missing };
 }

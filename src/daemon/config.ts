@@ -83,6 +83,19 @@ const Config = z.strictObject({
     .strictObject({ roots: z.array(z.string().startsWith('/', 'must be an absolute path')).default([]) })
     .prefault({}),
   audit: z.strictObject({ maxMb: z.number().positive().default(40) }).prefault({}),
+  /** Name of a credential → the command that prints it: asked for when a session needs it and was given none. */
+  credentials: z
+    .record(
+      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/),
+      z.strictObject({
+        /** Words, or a line for `/bin/sh`. */
+        command: z.union([z.string().min(1), z.array(z.string()).min(1)]),
+        timeoutMs: ms(10_000),
+        /** How long a value without an expiry of its own is believed. */
+        ttlMs: ms(5 * 60_000),
+      }),
+    )
+    .default({}),
   /** Whether values of `env`, `credentials` and MCP servers are written to `secrets/`; a session that needs them cannot be started by the next daemon otherwise. */
   secrets: z.strictObject({ persist: z.boolean().default(true) }).prefault({}),
   journal: z

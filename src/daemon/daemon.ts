@@ -7,7 +7,7 @@ import { performance } from 'node:perf_hooks';
 import { createApi, type Api, type ApiLimits, type Listening } from '../api/index.ts';
 import { createSecretStore, type SessionHost } from '../host/index.ts';
 import { openJournal, type OpenJournal } from '../journal/index.ts';
-import { processIdentity, socketPath, treeMemory } from '../process/index.ts';
+import { createDirectHost, processIdentity, socketPath, treeMemory } from '../process/index.ts';
 import { messageOf, PilotlightError, VERSION, type StatusView } from '../protocol/index.ts';
 import { assembleHost } from './assemble.ts';
 import type { Config } from './config.ts';
@@ -59,7 +59,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   try {
     const keeper = await KeeperLink.connect({ ...options, journal, log });
     undo.push(() => keeper.abandon());
-    const running: Running = { options, journal, keeper, log, report, tokens };
+    const helpers = createDirectHost({ homeId: journal.homeId, ladder: config.ladder });
+    undo.push(() => helpers[Symbol.asyncDispose]());
+    const running: Running = { options, journal, keeper, log, report, tokens, helpers };
     const host = hostOf(running);
     await host.recover();
     undo.push(() => {
@@ -79,10 +81,12 @@ interface Running {
   readonly log: Log;
   readonly report: (error: unknown) => void;
   readonly tokens: Tokens;
+  /** Holds commands that print credentials; they end with this process. */
+  readonly helpers: ReturnType<typeof createDirectHost>;
 }
 
 function hostOf(running: Running): SessionHost {
-  const { options, journal, keeper, report } = running;
+  const { options, journal, keeper, report, helpers } = running;
   const { home, config, env } = options;
   const startedAt = new Date(performance.timeOrigin).toISOString();
   const describe = async (): Promise<Pick<StatusView, 'daemon' | 'keeper'>> => {
@@ -116,6 +120,8 @@ function hostOf(running: Running): SessionHost {
     env,
     journal,
     children: keeper,
+    helpers,
+    cwd: home.path,
     secrets: createSecretStore({ directory: home.secrets, persist: config.secrets.persist }),
     describe,
     report,
@@ -135,12 +141,7 @@ async function serve(running: Running, host: SessionHost): Promise<Daemon> {
   function leave(before: () => Promise<void>): Promise<void> {
     leaving ??= (async () => {
       await before().catch(report);
-      await Promise.all(listening.map((one) => one.close())).catch(report);
-      tokens[Symbol.dispose]();
-      audit[Symbol.dispose]();
-      // Before the lock goes: behind it the file may be the next daemon's.
-      rmSync(home.daemonFile, { force: true });
-      await journal.close().catch(report);
+      await closeAll(running, listening).catch(report);
       left.resolve();
     })();
     return leaving;
@@ -188,6 +189,10 @@ async function serve(running: Running, host: SessionHost): Promise<Daemon> {
       await keeper.detach();
     });
   return { url, socket, generation: journal.generation, detach, stop, left: left.promise };
+}
+
+async function closeAll({ helpers }: Running, listening: readonly Listening[]): Promise<void> {
+  await Promise.all([helpers[Symbol.asyncDispose](), ...listening.map((one) => one.close())]);
 }
 
 interface Doors {

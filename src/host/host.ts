@@ -20,6 +20,7 @@ import type { Session } from '../session/session.ts';
 import { newSessionState } from '../session/state.ts';
 import { sessionView } from '../session/views.ts';
 import { Admission } from './admission.ts';
+import { refreshed, type GivenCredentials } from './credentials.ts';
 import { endAll } from './drain.ts';
 import type { Answered, Answering, Caller, Host, Page } from './face.ts';
 import { Acceptance } from './idempotent.ts';
@@ -117,7 +118,10 @@ export class SessionHost implements Host {
   async update(id: string, request: UpdateSession, caller: Caller): Promise<Answered<SessionView>> {
     refuseUnsupportedUpdate(request);
     return this.#command(id, caller, (session, draft) => {
-      session.apply(draft, [updateOf(session.state.spec, request)]);
+      this.#refresh(session, draft, request.credentials);
+      const update = updateOf(session.state.spec, request);
+      if (request.credentials === undefined || Object.keys(update.changed).length > 0)
+        session.apply(draft, [update]);
     });
   }
 
@@ -135,10 +139,18 @@ export class SessionHost implements Host {
     const { input, whenBusy = 'reject' } = request;
     return this.#turnCommand(id, caller, (session, draft) => {
       this.#living.slots.refuseWhenFull(session.state);
+      if (this.#ports.credentials.expired(session.id)) session.apply(draft, [{ kind: 'outdate' }]);
+      this.#refresh(session, draft, request.credentials);
       const turn = newId('trn');
       session.apply(draft, [{ kind: 'send', turn, input, whenBusy, by: caller.by }]);
       return turn;
     });
+  }
+
+  /** New values, in the same commit as the command that they came with. */
+  #refresh(session: Session, draft: Draft, given: GivenCredentials | undefined): void {
+    const update = refreshed({ spec: session.state.spec, draft }, given ?? {}, this.#ports.secrets);
+    if (update !== undefined) session.apply(draft, [update]);
   }
 
   async interrupt(id: string, request: InterruptTurn, caller: Caller): Promise<Answered<TurnView>> {

@@ -60,6 +60,10 @@ export interface HostPorts {
     list(): Promise<readonly AgentView[]>;
   };
   readonly secrets: SecretStore;
+  readonly credentials: {
+    /** Whether a credential that its process was started with has expired, and a new one can be had. */
+    expired(session: string): boolean;
+  };
   readonly limits: WatchLimits;
   /** Open ones; one more is refused with `limit`. */
   readonly mostSessions: number;

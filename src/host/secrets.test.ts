@@ -12,7 +12,7 @@ afterEach(() => rmSync(join(directory, '..'), { recursive: true }));
 
 const SECRETS: SessionSecrets = {
   env: { A: 'made-up-a' },
-  credentials: { anthropicApiKey: 'made-up-key' },
+  credentials: { anthropicApiKey: { value: 'made-up-key', expiresAt: '2030-01-01T00:00:00.000Z' } },
   mcpServers: { one: { command: 'node', env: { T: 'made-up-t' } } },
 };
 

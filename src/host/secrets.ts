@@ -17,14 +17,29 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { McpServers, PilotlightError } from '../protocol/index.ts';
 
+const Credential = z.union([
+  z.object({ value: z.string(), expiresAt: z.string().exactOptional() }),
+  // As it was written before there were expiries.
+  z.string().transform((value) => ({ value })),
+]);
+export interface Credential {
+  readonly value: string;
+  /** ISO 8601. */
+  readonly expiresAt?: string;
+}
+
 const SessionSecrets = z.object({
   /** Variable → value, for the agent's environment. */
   env: z.record(z.string(), z.string()).default({}),
   /** Name (`anthropicApiKey`, …) → value. */
-  credentials: z.record(z.string(), z.string()).default({}),
+  credentials: z.record(z.string(), Credential).default({}),
   mcpServers: McpServers.default({}),
 });
-export type SessionSecrets = Readonly<z.infer<typeof SessionSecrets>>;
+export interface SessionSecrets {
+  readonly env: Readonly<Record<string, string>>;
+  readonly credentials: Readonly<Record<string, Credential>>;
+  readonly mcpServers: McpServers;
+}
 
 export interface SecretStore {
   put(session: string, secrets: SessionSecrets): void;
@@ -114,9 +129,10 @@ function onDisk(directory: string): Values {
   const fileOf = (session: string): string => join(directory, `${session}.json`);
   return {
     put(session, secrets) {
-      if (Object.values(secrets).every((part) => Object.keys(part).length === 0)) return;
       guarded(directory, () => {
-        writeWhole(fileOf(session), JSON.stringify(secrets));
+        if (Object.values(secrets).every((part) => Object.keys(part).length === 0))
+          rmSync(fileOf(session), { force: true });
+        else writeWhole(fileOf(session), JSON.stringify(secrets));
       });
     },
     get: (session) => read(fileOf(session)),

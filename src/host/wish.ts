@@ -15,6 +15,7 @@ import type { SessionSpec } from '../session/ports.ts';
 import type { SessionInput } from '../session/inputs.ts';
 import type { SessionState } from '../session/state.ts';
 import type { StartWish } from './ports.ts';
+import { credentialsOf } from './credentials.ts';
 import type { SessionSecrets } from './secrets.ts';
 
 export interface Wished {
@@ -93,15 +94,9 @@ function specOf(request: CreateSession): SessionSpec {
 }
 
 function secretsOf(request: CreateSession): SessionSecrets {
-  const credentials = Object.entries(request.credentials ?? {}).map(
-    ([name, credential]): [string, string] => [
-      name,
-      typeof credential === 'string' ? credential : credential.value,
-    ],
-  );
   return {
     env: request.env ?? {},
-    credentials: Object.fromEntries(credentials),
+    credentials: credentialsOf(request.credentials ?? {}),
     mcpServers: request.mcpServers ?? {},
   };
 }
@@ -136,7 +131,7 @@ function refuseUnsupported(request: CreateSession): void {
 }
 
 export function refuseUnsupportedUpdate(request: UpdateSession): void {
-  for (const field of ['readOnly', 'credentials', 'permissionPolicy'] as const)
+  for (const field of ['readOnly', 'permissionPolicy'] as const)
     if (request[field] !== undefined) unsupported(field);
 }
 
@@ -158,7 +153,6 @@ export function updateOf(
 
 export function refuseUnsupportedTurn(request: SendTurn): void {
   if (request.readOnly !== undefined) unsupported('readOnly');
-  if (request.credentials !== undefined) unsupported('credentials');
 }
 
 function unsupported(what: string, fix?: string): never {

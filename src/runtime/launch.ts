@@ -96,7 +96,7 @@ async function spawn(
   readonly version: string | undefined;
 }> {
   try {
-    const { settings, binary, missing = [] } = await ports.settings();
+    const { settings, binary, missing = [] } = await ports.settings('start');
     if (binary === undefined)
       throw new PilotlightError('agent_unavailable', `${ports.dialect.agent} is not installed`, {
         fix: 'Run `pilotlight doctor`.',

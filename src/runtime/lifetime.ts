@@ -230,7 +230,7 @@ export class Lifetime implements Voice {
       return;
     }
     try {
-      const { settings } = await this.#ports.settings();
+      const { settings } = await this.#ports.settings('takeover');
       const origin = takenOver(this.#ports, { from, child, settings });
       // Its end may have been asked for while it was being taken over.
       const wanted = this.#phase.kind === 'launching' ? this.#phase.calledOff.reason : undefined;

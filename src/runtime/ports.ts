@@ -20,7 +20,7 @@ export interface RuntimePorts {
   readonly committer: Committer;
   readonly dialect: Dialect<unknown>;
   /** Settings are made when the process is started: secrets and the environment are read then. */
-  readonly settings: () => Promise<{
+  readonly settings: (why: 'start' | 'takeover') => Promise<{
     readonly settings: AgentSettings;
     /** Undefined when the agent is not installed (any more): one that runs is taken over all the same. */
     readonly binary: AgentBinary | undefined;

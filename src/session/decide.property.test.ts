@@ -124,6 +124,7 @@ const input: fc.Arbitrary<SessionInput> = fc.oneof(
     despiteBackground: fc.boolean(),
   }),
   fc.record({ kind: fc.constant('warm' as const) }),
+  fc.record({ kind: fc.constant('outdate' as const) }),
   {
     weight: 4,
     arbitrary: fc.record(

@@ -9,6 +9,7 @@ import { answered, cancelAll, deadline } from './decide-people.ts';
 import { degrade } from './degrade.ts';
 import { endTurn, letGo, startRuntime } from './endings.ts';
 import { evolve } from './evolve.ts';
+import { holdOf } from './hold.ts';
 import { NOTHING, type DecideContext, type Decision, type SessionInput } from './inputs.ts';
 import { announced, begin, clearQueue, goOn } from './line.ts';
 import { decideSlot, settle } from './slot.ts';
@@ -38,6 +39,8 @@ function decideInput(state: SessionState, input: SessionInput, context: DecideCo
       return decideWake(state, context);
     case 'update':
       return decideUpdate(state, input);
+    case 'outdate':
+      return outdated(state);
     case 'agent':
       return decideAgent(state, input, context);
     case 'timeout':
@@ -182,11 +185,17 @@ function decideUpdate(state: SessionState, input: Of<'update'>): Decision {
     { type: '#spec', spec: input.spec },
     { type: 'session.updated', data: { ...input.changed } },
   ];
-  if (input.replace !== true || state.runtime.kind === 'none') return { facts, effects: [] };
-  facts.push({ type: '#stale', stale: true });
-  if (state.turn.kind !== 'none' || state.runtime.kind !== 'ready') return { facts, effects: [] };
+  const stale = input.replace === true ? outdated(state) : NOTHING;
+  return { facts: [...facts, ...stale.facts], effects: stale.effects };
+}
+
+/** What its process was started with has changed: it is replaced between turns, and not while something of it runs in the background. */
+function outdated(state: SessionState): Decision {
+  if (state.runtime.kind === 'none') return NOTHING;
+  const stale: Fact = { type: '#stale', stale: true };
+  if (state.runtime.kind !== 'ready' || holdOf(state) !== undefined) return { facts: [stale], effects: [] };
   const gone = letGo(state, 'replaced');
-  return { facts: [...facts, ...gone.facts], effects: gone.effects };
+  return { facts: [stale, ...gone.facts], effects: gone.effects };
 }
 
 function decideClose(state: SessionState, input: Of<'close'>, context: DecideContext): Decision {

@@ -49,6 +49,8 @@ export type SessionInput =
       readonly words: string;
       readonly despiteBackground: boolean;
     }
+  /** What its process was started with has changed. */
+  | { readonly kind: 'outdate' }
   /** A process is to be ready for the next message. */
   | { readonly kind: 'warm' }
   /** The daemon wants the process gone (drain, replacement). */

@@ -4,6 +4,7 @@
 import type { By, EventData } from '../protocol/index.ts';
 import { endTurn, letGo, startRuntime, startTurn, type Ending } from './endings.ts';
 import { evolve } from './evolve.ts';
+import { holdOf } from './hold.ts';
 import { NOTHING, type DecideContext, type Decision } from './inputs.ts';
 import type { Fact, SessionState } from './state.ts';
 
@@ -13,7 +14,9 @@ export function goOn(state: SessionState, first: Decision, context: DecideContex
   if (context.parked || !waits) return first;
   const after = fold(state, first.facts, context);
   if (after.turn.kind !== 'none' || after.phase === 'closed') return first;
-  const next = after.queue.length > 0 ? advance(after, context) : renewed(after);
+  // The end of a background task may wake the agent: what is to be replaced is replaced behind that turn.
+  const mayWake = first.facts.some((fact) => fact.type === '#background');
+  const next = after.queue.length > 0 ? advance(after, context) : mayWake ? NOTHING : renewed(after);
   if (next === NOTHING) return first;
   const both = { facts: [...first.facts, ...next.facts], effects: [...first.effects, ...next.effects] };
   // One that ends at once (a limit) makes room for the next.
@@ -21,7 +24,8 @@ export function goOn(state: SessionState, first: Decision, context: DecideContex
 }
 
 function renewed(state: SessionState): Decision {
-  return state.stale && state.runtime.kind === 'ready' ? letGo(state, 'replaced') : NOTHING;
+  const idle = state.runtime.kind === 'ready' && holdOf(state) === undefined;
+  return state.stale && idle ? letGo(state, 'replaced') : NOTHING;
 }
 
 /** The first of the queue comes to the head; it is begun when there is a process that is ready for it. */

@@ -250,3 +250,57 @@ test('a warm start that failed is tried as a process of one message before the t
   expect(session.give(failed('rt_2'))).toEqual([]);
   expect(session.types().at(-1)).toBe('turn.failed');
 });
+
+const outdate: SessionInput = { kind: 'outdate' };
+const gone = (runtime: string): SessionInput => ({
+  kind: 'runtime-ended',
+  runtime,
+  pid: 7,
+  reason: 'replaced',
+  lines: 0,
+  chunks: 0,
+});
+
+test('outdated while idle: let go at once; the next message starts another', () => {
+  const session = new Deciding();
+  session.give(send('t1'), ready('rt_1'), receipt('rt_1'), done('rt_1'));
+  expect(session.give(outdate)).toEqual([{ kind: 'end', runtime: 'rt_1', reason: 'replaced' }]);
+  expect(session.give(send('t2'))).toEqual([]);
+  expect(session.give(gone('rt_1'))).toEqual([{ kind: 'start', runtime: 'rt_2' }]);
+  expect(session.give(ready('rt_2'))).toEqual([{ kind: 'say', command: { kind: 'prompt', turn: 't2' } }]);
+  expect(session.state.stale).toBe(false);
+});
+
+test('outdated in a turn: the turn goes on, and the process goes behind it', () => {
+  const session = new Deciding();
+  session.give(send('t1'), ready('rt_1'), receipt('rt_1'));
+  expect(session.give(outdate)).toEqual([]);
+  expect(session.give(done('rt_1'))).toEqual([{ kind: 'end', runtime: 'rt_1', reason: 'replaced' }]);
+});
+
+test('outdated with a background task: it is waited for with the turn that it wakes, but not by a message', () => {
+  const waiting = new Deciding();
+  waiting.give(send('t1'), ready('rt_1'), background('rt_1', 1), done('rt_1'));
+  expect(waiting.give(outdate)).toEqual([]);
+  const woke: SessionInput = { kind: 'agent', runtime: 'rt_1', signal: { kind: 'woke' } };
+  expect(waiting.give(background('rt_1', 0), woke)).toEqual([]);
+  expect(waiting.give(done('rt_1'))).toEqual([{ kind: 'end', runtime: 'rt_1', reason: 'replaced' }]);
+  const asked = new Deciding();
+  asked.give(send('t1'), ready('rt_1'), background('rt_1', 1), done('rt_1'), outdate);
+  expect(asked.give(send('t2'))).toEqual([{ kind: 'end', runtime: 'rt_1', reason: 'replaced' }]);
+  expect(asked.state.turn).toMatchObject({ kind: 'queued', id: 't2' });
+});
+
+test('outdated while it starts: it may have read either, so it has no turn', () => {
+  const session = new Deciding();
+  session.give(send('t1'), outdate);
+  expect(session.give(ready('rt_1'))).toEqual([{ kind: 'end', runtime: 'rt_1', reason: 'replaced' }]);
+  expect(session.give(gone('rt_1'))).toEqual([{ kind: 'start', runtime: 'rt_2' }]);
+  expect(session.types()).not.toContain('turn.started');
+});
+
+test('nothing to replace: nothing happens', () => {
+  const session = new Deciding();
+  expect(session.give(outdate)).toEqual([]);
+  expect(session.events).toEqual([]);
+});

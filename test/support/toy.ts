@@ -123,6 +123,7 @@ export async function toyHost(
     journal,
     agents: { find: async () => agent, list: async () => [agent] },
     secrets: createSecretStore({ persist: false }),
+    credentials: { expired: () => false },
     mostSessions: 1000,
     roots: [],
     limits: { ...DEFAULT_WATCH_LIMITS, ...options.limits },

@@ -80,7 +80,15 @@ describe('plan', () => {
     const plan = codex.plan(BINARY, settings);
     expect(plan).toEqual({
       file: '/opt/codex',
-      args: ['app-server', '-c', 'analytics.enabled=false', '-c', 'check_for_update_on_startup=false'],
+      args: [
+        'app-server',
+        '-c',
+        'analytics.enabled=false',
+        '-c',
+        'check_for_update_on_startup=false',
+        '-c',
+        'features.shell_snapshot=false',
+      ],
       env: SETTINGS.env,
       goodbye: '',
     });

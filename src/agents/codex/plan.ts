@@ -8,17 +8,24 @@ import type { AgentBinary, AgentSettings, StartPlan } from '../dialect.ts';
 
 /**
  * The binary is the native one: the Node wrapper would be one more process to signal. Analytics are off by default in app-server, but a
- * `config.toml` can turn them on; both keys were seen to arrive in `config/read`. Closing stdin is the goodbye: it exits in 9 to 34 ms, even in a turn.
+ * `config.toml` can turn them on; both keys were seen to arrive in `config/read`. A shell snapshot is the whole environment, keys and tokens too, in a
+ * file below CODEX_HOME. Closing stdin is the goodbye: it exits in 9 to 34 ms, even in a turn.
  */
 export function planCodex(binary: AgentBinary, settings: AgentSettings): StartPlan {
   codexOptions(settings);
   return {
     file: binary.path,
-    args: ['app-server', '-c', 'analytics.enabled=false', '-c', 'check_for_update_on_startup=false'],
+    args: ['app-server', ...OVERRIDES.flatMap((one) => ['-c', one])],
     env: settings.env,
     goodbye: '',
   };
 }
+
+const OVERRIDES = [
+  'analytics.enabled=false',
+  'check_for_update_on_startup=false',
+  'features.shell_snapshot=false',
+];
 
 const CodexOptions = z.strictObject({
   /** Id of a provider of `config.toml`, or of one given inline in `config`. */
