@@ -108,6 +108,13 @@ export function resultLine(session, turn, ended) {
   };
 }
 
+/** What a result has at the least: its text, costs and terminal reason were seen to be absent. */
+export function bareResult({ type, subtype, is_error, session_id, uuid, ...result }) {
+  const { user_message_uuid: last, user_message_uuids: all } = result;
+  const names = all === undefined ? {} : { user_message_uuid: last, user_message_uuids: all };
+  return { type, subtype, is_error, session_id, uuid, ...names };
+}
+
 /** 2.1.197 had neither lifecycles nor the uuids of the messages that a result answers. */
 export function spuriousResult(session, message) {
   return {

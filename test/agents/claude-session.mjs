@@ -2,6 +2,7 @@
  * The fake Claude's session: messages in, turns one after the other, control requests, the end of stdin.
  * Owns the queue and what is remembered. Knows nothing of flags.
  */
+import { randomUUID } from 'node:crypto';
 import { linesOf } from './claude-lines.mjs';
 import { ClaudeTurn } from './claude-turn.mjs';
 import { END_IGNORED, logReceived } from './lifetime.mjs';
@@ -27,7 +28,7 @@ export class ClaudeSession {
   #ids = 0;
   #memory;
 
-  /** `setup`: {id, cwd, model, mode, version, old, asksHost, mayBypass, statesWanted, faults, out, memory, remembered}. */
+  /** `setup`: {id, cwd, model, mode, version, old, asksHost, mayBypass, statesWanted, faults, out, memory, memoryOf, remembered}. */
   constructor({ memory, remembered, ...setup }) {
     Object.assign(this, setup);
     this.#memory = memory;
@@ -80,6 +81,13 @@ export class ClaudeSession {
     this.#memory.append({ uuid: uuid ?? null, text });
   }
 
+  /** The conversation goes on under another id, as behind `/clear` or in versions that made a new one on resuming. */
+  renew() {
+    this.id = randomUUID();
+    this.#memory = this.memoryOf(this.id);
+    for (const text of this.remembered) this.#memory.append({ uuid: null, text });
+  }
+
   freshId(prefix) {
     this.#ids += 1;
     return `${prefix}_${process.pid}_${this.#ids}`;
@@ -112,6 +120,8 @@ export class ClaudeSession {
     for (let turn = first; turn !== undefined; turn = this.#next(turn)) {
       this.#turn = turn;
       await turn.run();
+      if (turn.faults.has('result-then-exit'))
+        await this.leave(Number(turn.faults.argument('result-then-exit', '0')));
       // What the prompt of the turn switched on.
       if (this.faults.has('stop-reading-stdin')) this.stdin.stop();
       if (this.faults.has('result-then-hang')) {
@@ -141,6 +151,7 @@ export class ClaudeSession {
   async #control(id, request) {
     const { subtype } = request;
     if (subtype === 'initialize' && this.faults.has('silent-start')) return;
+    if (subtype === 'interrupt' && this.#turn?.faults.has('deaf-interrupt')) return;
     const handler = CONTROLS[subtype];
     const reply = handler?.(this, request) ?? {
       error: `Unsupported control request subtype: ${subtype}`,
@@ -161,6 +172,8 @@ export class ClaudeSession {
   }
 
   interrupt({ cancel_queued: drop }) {
+    if (this.#turn?.faults.takes('interrupt-refused'))
+      return { error: 'the interrupt is refused (the fake agent was told so)', error_code: 'internal_error' };
     const say = linesOf(this);
     const before = [...this.asks.keys()].map((id) => ({ type: 'control_cancel_request', request_id: id }));
     this.asks.clear();

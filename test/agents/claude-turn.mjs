@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { decisionOf } from './claude-asks.mjs';
-import { linesOf, resultLine, spuriousResult } from './claude-lines.mjs';
+import { bareResult, linesOf, resultLine, spuriousResult } from './claude-lines.mjs';
 import { ClaudeVoice } from './claude-voice.mjs';
 import { onceThere, perform, withResolvers } from './perform.mjs';
 import { parsePrompt, PROCESS_FAULTS } from './script.mjs';
@@ -143,6 +143,7 @@ export class ClaudeTurn {
   }
 
   async #begin() {
+    if (this.faults.has('new-session')) this.session.renew();
     for (const message of this.#messages) this.session.remember(message);
     if (this.origin !== undefined) await this.#wakeUp();
     if (!this.session.continues) await this.#state('running');
@@ -151,6 +152,7 @@ export class ClaudeTurn {
       if (!this.session.continues) await this.#lifecycle(message, 'queued');
       await this.#lifecycle(message, 'started');
     }
+    if (this.faults.has('no-opening')) return;
     await this.lines.put(this.say.init());
     await this.lines.put(this.status());
   }
@@ -168,7 +170,8 @@ export class ClaudeTurn {
     const { session } = this;
     const put = (line) => this.lines.put(line, { ending: true });
     for (const message of this.#folded) await this.#lifecycle(message, 'completed', { ending: true });
-    await put(resultLine(session, this, this.#outcome(voice, terminal)));
+    const result = resultLine(session, this, this.#outcome(voice, terminal));
+    await put(this.faults.has('bare-result') ? bareResult(result) : result);
     session.results += 1;
     session.lastFailed = terminal !== undefined || voice.failure !== undefined;
     for (const message of this.#messages.filter((one) => !this.#folded.includes(one))) {

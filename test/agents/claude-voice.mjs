@@ -67,6 +67,10 @@ export class ClaudeVoice {
   async tool({ name, command, output }) {
     const id = await this.#toolUse(name, { command });
     await this.#closeMessage('tool_use');
+    if (this.#turn.faults.has('open-tools')) {
+      this.#tool = undefined;
+      return;
+    }
     const content = await output();
     await this.#toolEnded(id, content, false);
   }

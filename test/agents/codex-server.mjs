@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { threadOpened, threadShape, VERSION } from './codex-shapes.mjs';
-import { Refusal, Thread } from './codex-thread.mjs';
+import { Overload, Refusal, Thread } from './codex-thread.mjs';
 import { CodexTurn } from './codex-turn.mjs';
 import { END_IGNORED, logReceived } from './lifetime.mjs';
 import { withResolvers } from './perform.mjs';
@@ -77,7 +77,7 @@ export class CodexServer {
       result?.follow?.();
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      await this.out.json({ error: { code: -32600, message: error.message }, id });
+      await this.out.json({ error: { code: error.code, message: error.message }, id });
     }
   }
 
@@ -140,7 +140,9 @@ export class CodexServer {
     },
     'turn/interrupt': ({ threadId, turnId }) => {
       const turn = this.#active(threadId, 'interrupt');
-      if (turn.id !== turnId) throw new Refusal(`expected active turn id ${turnId} but found ${turn.id}`);
+      if (turn.id !== turnId || turn.faults.takes('interrupt-refused'))
+        throw new Refusal(`expected active turn id ${turnId} but found ${turn.id}`);
+      if (turn.faults.has('deaf-interrupt')) return undefined;
       return { result: {}, follow: () => turn.interrupt() };
     },
     'thread/backgroundTerminals/list': ({ threadId }) => {
@@ -163,6 +165,7 @@ export class CodexServer {
     if (mode !== undefined) this.#needsExperimental('turn/start.collaborationMode');
     if (mode !== undefined) thread.plan = mode === 'plan';
     const prompt = this.#prompt(thread, params);
+    if (/^(?:fault )?overloaded$/m.test(prompt.text)) throw new Overload('Server overloaded; retry later.');
     const { turn } = thread;
     if (turn === undefined || turn.closing) {
       thread.begin(new CodexTurn(thread, [prompt], { requestId: id }));

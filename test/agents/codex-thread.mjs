@@ -8,7 +8,14 @@ import { CodexTurn } from './codex-turn.mjs';
 import { Memory } from './lifetime.mjs';
 
 /** What the server answers with an error. */
-export class Refusal extends Error {}
+export class Refusal extends Error {
+  code = -32600;
+}
+
+/** Too many requests: the caller may try again later. */
+export class Overload extends Refusal {
+  code = -32001;
+}
 
 export class Thread {
   createdAt = Date.now();
@@ -64,6 +71,10 @@ export class Thread {
     await before;
     await turn.run();
     const { faults, out, stdin } = this.server;
+    if (turn.faults.has('result-then-exit')) {
+      await out.flush();
+      process.exit(Number(turn.faults.argument('result-then-exit', '0')));
+    }
     if (faults.has('stop-reading-stdin')) stdin.stop();
     if (faults.has('result-then-hang')) {
       await out.flush();

@@ -136,6 +136,7 @@ export class CodexTurn {
 
   async #open() {
     this.started = true;
+    if (this.faults.has('no-opening')) return;
     await this.status({ type: 'active', activeFlags: [] });
     const startedAt = Math.floor(this.#startedAt / 1000);
     await this.threadNotice('turn/started', { turn: this.shape({ startedAt }) });
@@ -199,7 +200,8 @@ export class CodexTurn {
     await this.status({ type: failed ? 'systemError' : 'idle' }, ending);
     const last = this.#interrupted || voice.last === undefined ? [] : [voice.last];
     const turn = this.#over({ status, error: voice.failure ?? null, items: last });
-    await this.threadNotice('turn/completed', { turn }, ending);
+    const told = this.faults.has('bare-result') ? { id: turn.id, status } : turn;
+    await this.threadNotice('turn/completed', { turn: told }, ending);
     if (this.asked !== undefined)
       await this.threadNotice('serverRequest/resolved', { requestId: this.asked }, ending);
     if (this.faults.has('second-result')) {

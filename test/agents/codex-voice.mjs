@@ -72,6 +72,7 @@ export class CodexVoice {
     const { thread } = this.#turn;
     const item = commandExecution(this.#callId(), { command, cwd: thread.cwd });
     await this.#started(item);
+    if (this.#turn.faults.has('open-tools')) return;
     thread.terminals.set(item.id, item);
     const aggregatedOutput = await output();
     thread.terminals.delete(item.id);

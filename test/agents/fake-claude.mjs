@@ -67,6 +67,7 @@ async function open(options) {
     faults,
     out,
     memory,
+    memoryOf,
     remembered,
   });
 }

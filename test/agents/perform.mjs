@@ -6,11 +6,13 @@ import { spawn } from 'node:child_process';
 import { existsSync, watch } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { never } from './stdio.mjs';
+import { complain, never } from './stdio.mjs';
 
 /** `turn`: {steps, faults, lines, earlier}. Steps may be added while it runs (a message that is folded into the turn). */
 export async function perform(turn, voice) {
   if (turn.faults.has('error-result')) return voice.fail(Number(turn.faults.argument('error-result', '500')));
+  if (turn.faults.has('empty-result'))
+    return complain('Error: the model gave nothing (the fake agent was told so)');
   for (let step = turn.steps.shift(); step !== undefined; step = turn.steps.shift()) {
     await STEPS[step.kind](step, turn, voice);
   }

@@ -74,6 +74,20 @@ export const TURN_FAULTS = [
   'error-result',
   'huge-no-newline',
   'huge-line',
+  'exit-clean',
+  'result-then-exit',
+  'close-stdout',
+  'torn-lines',
+  'crlf',
+  'stderr-flood',
+  'open-tools',
+  'deaf-interrupt',
+  'interrupt-refused',
+  'empty-result',
+  'bare-result',
+  'no-opening',
+  'new-session',
+  'overloaded',
 ];
 
 /** Faults of the process: from the prompt that names them on, or from the start. */

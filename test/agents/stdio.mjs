@@ -2,7 +2,7 @@
  * Standard input and output of a fake agent: lines in, lines out, backpressure honoured, nothing lost before an exit.
  * Knows nothing of protocols or faults.
  */
-import { fstatSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 
 /** Standard output. Writes to a pipe never block the process: a fake whose host does not read still hears signals and its host. */
@@ -32,6 +32,14 @@ export class Out {
   async write(bytes) {
     if (this.#muted || this.#gone || this.#stream.write(bytes)) return;
     await new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** The pipe is closed, and the process lives on. */
+  close() {
+    this.#muted = true;
+    this.#stream.destroy();
+    // A stream leaves the standard descriptors open.
+    closeSync(1);
   }
 
   #goOn() {

@@ -2,7 +2,8 @@
  * The lines of one turn, counted, with the faults that strike at a line.
  * Knows nothing of what the lines say.
  */
-import { never } from './stdio.mjs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { complain, never } from './stdio.mjs';
 
 /** Thrown out of a turn whose signal was aborted. */
 export class Interrupted extends Error {}
@@ -32,15 +33,22 @@ export class TurnOut {
     if (!ending && this.signal.aborted) throw new Interrupted();
     this.#number += 1;
     const line = { number: this.#number, delta };
-    const bytes = Buffer.isBuffer(value) ? value : Buffer.from(`${JSON.stringify(value)}\n`);
+    const bytes = this.#bytesOf(value);
     if (this.#faults.has('garbage') && this.#number % 3 === 0)
       await this.#write(`${this.#garbage()}\n`, ending);
     if (delta) await this.#huge(ending);
+    if (delta && this.#faults.has('stderr-flood')) this.#complainMuch();
     if (this.#faults.strikes('half', line)) {
       await this.#out.write(bytes.subarray(0, Math.ceil(bytes.length / 2)));
       await this.#leave(() => process.exit(3));
     }
     await this.#write(bytes, ending);
+    if (this.#faults.strikes('exit-clean', line)) await this.#leave(() => process.exit(0));
+    if (this.#faults.strikes('close-stdout', line)) {
+      await this.#out.flush();
+      this.#out.close();
+      await never();
+    }
     if (this.#faults.strikes('die', line)) await this.#leave(() => process.exit(3));
     if (this.#faults.strikes('kill-self', line))
       await this.#leave(() => process.kill(process.pid, 'SIGKILL'));
@@ -81,7 +89,27 @@ export class TurnOut {
     }
   }
 
+  #bytesOf(value) {
+    const bytes = Buffer.isBuffer(value) ? value : Buffer.from(`${JSON.stringify(value)}\n`);
+    if (!this.#faults.has('crlf')) return bytes;
+    return Buffer.concat([bytes.subarray(0, -1), Buffer.from('\r\n')]);
+  }
+
+  /** Synchronously: a host that does not read stderr would stop the agent here. */
+  #complainMuch() {
+    const megabytes = Number(this.#faults.argument('stderr-flood', '1'));
+    if (!this.#faults.takes('stderr-flood')) return;
+    const line = '\u001B[31mERROR\u001B[0m something is wrong '.padEnd(1023, '.');
+    for (let left = megabytes * 1024; left > 0; left -= 1) complain(line);
+  }
+
   async #write(bytes, ending) {
+    if (this.#faults.has('torn-lines')) {
+      const half = Math.ceil(bytes.length / 2);
+      await this.#out.write(bytes.subarray(0, half));
+      await sleep(Number(this.#faults.argument('torn-lines', '5')));
+      return void (await this.#out.write(bytes.subarray(half)));
+    }
     const written = this.#out.write(bytes);
     await (ending ? written : this.wait(written));
   }

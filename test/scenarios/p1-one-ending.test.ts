@@ -59,6 +59,16 @@ const FAULTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     woke: 'completed',
     'huge-line:3': 'completed',
     'huge-no-newline:3': 'inactivity_timeout',
+    'exit-clean@4': 'runtime_exited',
+    'close-stdout@5': 'inactivity_timeout',
+    'torn-lines:5': 'completed',
+    crlf: 'completed',
+    'stderr-flood:4': 'completed',
+    'open-tools': 'completed',
+    'empty-result': 'completed',
+    'bare-result': 'completed',
+    'no-opening': 'completed',
+    'new-session': 'completed',
   },
   codex: {
     'die@4': 'runtime_exited',
@@ -73,6 +83,16 @@ const FAULTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'unknown-types': 'completed',
     'huge-line:3': 'completed',
     'huge-no-newline:3': 'inactivity_timeout',
+    'exit-clean@4': 'runtime_exited',
+    'close-stdout@5': 'inactivity_timeout',
+    'torn-lines:5': 'completed',
+    crlf: 'completed',
+    'stderr-flood:4': 'completed',
+    'open-tools': 'completed',
+    'empty-result': 'completed',
+    'bare-result': 'completed',
+    'no-opening': 'completed',
+    overloaded: 'agent_error',
   },
 };
 
@@ -106,6 +126,16 @@ test('an agent that ends at its start fails the turn with its stderr, and nothin
   expect(ending.data).toMatchObject({ code: 'spawn_failed', effects: 'none' });
   checkJournal(await daemon.events(session));
 });
+
+for (const agent of ['claude', 'codex'])
+  test(`${agent}: an agent that exits behind its result: the turn is completed, and the next process answers the next message`, async () => {
+    const session = await daemon.session(agent);
+    const turn = await daemon.send(session, 'result-then-exit\nsay done');
+    const events = await daemon.follow(session, (event) => event.type === 'runtime.ended');
+    expect(events.find((event) => event.turn === turn && isEnding(event))?.data['text']).toBe('done');
+    expect((await daemon.turn(session, 'say back again')).data['text']).toContain('back again');
+    checkJournal(await daemon.events(session));
+  });
 
 test('an agent that hangs behind its result: the next message fails as not taken in, and the one after it is answered', async () => {
   const session = await daemon.session('claude');

@@ -22,6 +22,18 @@ const BOTH: Table = {
   'no-result': ENDS_IT,
   'error-result:500': ENDS_IT,
   'huge-no-newline:3': ENDS_IT,
+  'exit-clean@LINE': ENDS_IT,
+  'close-stdout@LINE': ENDS_IT,
+  'result-then-exit': LATER,
+  'torn-lines:3': BEARS_IT,
+  crlf: BEARS_IT,
+  'stderr-flood:3': BEARS_IT,
+  'open-tools': BEARS_IT,
+  'deaf-interrupt': BEARS_IT,
+  'interrupt-refused': BEARS_IT,
+  'empty-result': { completes: true, whole: false },
+  'bare-result': BEARS_IT,
+  'no-opening': BEARS_IT,
   'repeated-message-ids': BEARS_IT,
   'repeated-tool-ids': BEARS_IT,
   'retry-stream': BEARS_IT,
@@ -43,15 +55,17 @@ const TABLES: Readonly<Record<string, Table>> = {
   claude: {
     ...BOTH,
     'hang-soft@LINE': ENDS_IT,
-    'no-receipt': BEARS_IT,
+    // An agent that named its messages until now is not believed when its ending names none.
+    'no-receipt': ENDS_IT,
+    'new-session': BEARS_IT,
     'late-receipt': BEARS_IT,
     fallback: BEARS_IT,
   },
-  codex: BOTH,
+  codex: { ...BOTH, overloaded: ENDS_IT },
 };
 
 /** Spoils the process for messages behind it, which then need not complete. */
-export const SPOILS = /result-then-hang|stop-reading-stdin|ignore-|eof-late|woke|grandchild/;
+export const SPOILS = /result-then-|stop-reading-stdin|ignore-|eof-late|woke|grandchild/;
 
 export function faultFor(dice: Dice, agent: string): PlannedFault {
   const [name, how] = dice.pick(Object.entries(TABLES[agent] ?? BOTH));
