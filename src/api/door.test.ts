@@ -46,6 +46,12 @@ describe('Host', () => {
     expect(refusal(exposed, { host: '[fe80::1]:7433' })).toBeUndefined();
     expect(refusal(exposed, { host: 'box.example:7433' })).toBeUndefined();
     expect(refusal(exposed, { host: 'evil.example:7433' })).toBe('forbidden_host');
+    expect(refusal(exposed, { host: 'box.example' })).toBeUndefined();
+    expect(refusal(exposed, { host: 'box.example:1' })).toBe('forbidden_host');
+    expect(refusal(exposed, { host: 'Box.Example', origin: 'https://box.example' })).toBeUndefined();
+    expect(refusal(exposed, { host: 'box.example', origin: 'https://other.example' })).toBe(
+      'forbidden_origin',
+    );
   });
 
   test('a configured IPv6 address is written in brackets', () => {

@@ -17,7 +17,7 @@ export type Door =
       /** The configured address; a wildcard (0.0.0.0, ::) means that any address of this machine may be asked for. */
       readonly host: string;
       readonly port: number;
-      /** More names that this server answers to. */
+      /** More names that this server answers to: with our port, or as they stand here (`box.example:8443`) when something in front has another. */
       readonly names?: readonly string[];
     }
   /** The Unix socket: its mode (0600) says that the peer is the same user, so that no token is needed. */
@@ -53,6 +53,7 @@ export function checkHost(door: Door, header: string): void {
     return;
   }
   const name = parts?.['name'] ?? '';
+  if (door.names?.includes(header.toLowerCase()) === true) return;
   if (Number(parts?.['port'] ?? 80) !== door.port || !mayBeNamed(door, name)) throw forbiddenHost(header);
 }
 

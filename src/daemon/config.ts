@@ -24,6 +24,12 @@ const Config = z.strictObject({
     .strictObject({
       host: z.string().default('127.0.0.1'),
       port: z.number().int().min(0).max(65_535).default(7433),
+      /** More names that it answers to, as a proxy in front of it is asked for: `box.example`, `box.example:8443`. */
+      names: z
+        .array(
+          z.string().regex(/^[a-z0-9.-]+(?::\d{1,5})?$/, 'a host name in lower case, with a port or without'),
+        )
+        .default([]),
     })
     .prefault({}),
   runtime: z

@@ -204,9 +204,9 @@ interface Doors {
 
 /** The port and the socket, or neither. */
 async function openDoors(api: Api, { home, config, env }: DaemonOptions): Promise<Doors> {
-  const { host, port } = config.server;
+  const { host, port, names } = config.server;
   const bounds = { connections: config.limits.connections };
-  const tcp = await api.listen({ host, port, bounds }).catch((error: unknown) => {
+  const tcp = await api.listen({ host, port, names, bounds }).catch((error: unknown) => {
     throw listenFault(error, { host, port });
   });
   try {

@@ -105,7 +105,7 @@ function readArguments(argv: readonly string[]): Arguments {
     });
   return {
     home,
-    config: { ...config, server: { host, port } },
+    config: { ...config, server: { ...config.server, host, port } },
     replace: values.replace === true,
     check: values.check === true,
     stopKeeper: values['stop-keeper'] === true,

@@ -139,3 +139,18 @@ test('a token file that others may read is refused with the fix, by the command 
     chmodSync(join(other.path, name), 0o600);
   }
 });
+
+test('doctor tells what lets others in, and what to do', async () => {
+  await using other = testHome();
+  const files = ['token', 'tokens.json', 'config.toml'].map((name) => join(other.path, name));
+  for (const file of files) {
+    writeFileSync(file, file.endsWith('.toml') ? '[server]\nhost = "0.0.0.0"\n' : 'x');
+    chmodSync(file, 0o666);
+  }
+  const { findings } = JSON.parse((await pilotlight(other, ['doctor', '--json'])).stdout) as {
+    findings: { what: string; says: string; fix: string }[];
+  };
+  const fixes = findings.filter(({ what }) => what === 'permissions').map(({ fix }) => fix);
+  expect(fixes).toEqual(files.map((file) => `chmod 600 ${file}`));
+  expect(findings.find(({ what }) => what === 'exposed')?.fix).toContain('TLS');
+});

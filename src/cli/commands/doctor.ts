@@ -1,6 +1,6 @@
 /** `doctor`: agents, credentials (present or not, never what they are), disk, port, sandbox tools, Node; and what to do about what is missing. */
 import { execFile } from 'node:child_process';
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -29,7 +29,7 @@ export async function run(context: Context): Promise<number> {
   const findings = (
     await Promise.all([agents(context), disk(context), port(context), sandbox(context)])
   ).flat();
-  findings.unshift(...node(), ...credentials(context));
+  findings.unshift(...node(), ...credentials(context), ...doors(context));
   const { output } = context;
   const failed = findings.some((finding) => finding.state === 'missing');
   output.object({ ok: !failed, findings });
@@ -119,6 +119,35 @@ function credentials({ env }: Context): Finding[] {
     if (name !== undefined) return { what, state: 'ok', says: `${name} is set` };
     if (existsSync(file)) return { what, state: 'ok', says: `${file} exists` };
     return { what, state: 'warning', says: 'none found', fix };
+  }
+}
+
+/** What lets others in. */
+function doors({ home, env }: Context): Finding[] {
+  const open = ['token', 'tokens.json', 'config.toml'].filter((name) => {
+    const mode = statSync(join(home, name), { throwIfNoEntry: false })?.mode ?? 0;
+    return (mode & (name === 'config.toml' ? 0o022 : 0o077)) !== 0;
+  });
+  const found = open.map((name): Finding => {
+    const file = join(home, name);
+    return {
+      what: 'permissions',
+      state: name === 'config.toml' ? 'warning' : 'missing',
+      says: `others may ${name === 'config.toml' ? 'write' : 'read'} ${file}`,
+      fix: `chmod 600 ${file}`,
+    };
+  });
+  const host = hostOf(home, env);
+  if (/^(?:localhost|::1|127(?:\.\d{1,3}){3})$/.test(host)) return found;
+  const says = `server.host is ${host}: whoever reaches it and has a token runs commands here, and the token travels in the clear`;
+  return [...found, { what: 'exposed', state: 'warning', says, fix: 'Put TLS in front of it.' }];
+}
+
+function hostOf(home: string, env: Context['env']): string {
+  try {
+    return readConfig(home, env).server.host;
+  } catch {
+    return 'localhost';
   }
 }
 
