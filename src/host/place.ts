@@ -10,8 +10,12 @@ export interface Place {
   readonly runtime: string;
   readonly session: Session;
   perMessage: boolean;
-  /** When it was last used, in awake ms. */
+  /** When its session last wanted something of it (asked for it, began or ended a turn), in awake ms; before this daemon's time it is negative. */
   usedAt: number;
+  /** When it was last held by anything or otherwise changed, in awake ms: idle time counts from here. */
+  restsSince: number;
+  /** A message or a turn was open when it was last looked at. */
+  busy: boolean;
   /** An earlier daemon made it: if it was being started then, it will end. */
   readonly recovered: boolean;
   /** There while it waits in the line. */
@@ -28,14 +32,14 @@ export interface Place {
 
 /** The lease of a place that does not wait. */
 export function leaseOf(place: Place, now: number, rssMb: number | undefined): Lease {
-  const { runtime, session, perMessage, usedAt, backgroundAt } = place;
+  const { runtime, session, perMessage, usedAt, restsSince, backgroundAt } = place;
   const hold = holdOfPlace(place);
   return {
     runtime,
     sessions: [session.id],
     kind: perMessage ? 'per-message' : 'warm',
-    idleMs: hold === undefined ? Math.max(0, now - usedAt) : 0,
-    order: session.state.lastActivityAt,
+    idleMs: hold === undefined ? Math.max(0, now - restsSince) : 0,
+    usedAt,
     ...(hold === undefined ? {} : { hold }),
     ...(backgroundAt === undefined ? {} : { backgroundMs: now - backgroundAt }),
     ...(rssMb === undefined ? {} : { rssMb }),

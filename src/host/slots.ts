@@ -74,7 +74,16 @@ export class Slots {
     const verdict = this.#verdict(session.state, draft.now);
     const perMessage = verdict.kind === 'per-message';
     const waits = verdict.kind === 'line' || verdict.kind === 'refuse';
-    const place: Place = { runtime, session, perMessage, usedAt: this.#rounds.now(), recovered: false };
+    const now = this.#rounds.now();
+    const place: Place = {
+      runtime,
+      session,
+      perMessage,
+      usedAt: now,
+      restsSince: now,
+      busy: true,
+      recovered: false,
+    };
     if (waits) place.gate = Promise.withResolvers<void>();
     this.#places.set(runtime, place);
     draft.onRollback(() => {
@@ -89,11 +98,15 @@ export class Slots {
 
   /** A runtime that an earlier daemon started has its place again. */
   recovered(session: Session, { id, kind }: RuntimeRecord): Slot {
+    // The order of use goes on; idle time is counted anew, by our clock.
+    const unusedMs = Date.now() - Date.parse(session.state.lastActivityAt);
     const place: Place = {
       runtime: id,
       session,
       perMessage: kind === 'per-message',
-      usedAt: this.#rounds.now(),
+      usedAt: -Math.max(0, unusedMs),
+      restsSince: this.#rounds.now(),
+      busy: session.state.turn.kind !== 'none',
       recovered: true,
     };
     this.#places.set(id, place);
@@ -116,7 +129,10 @@ export class Slots {
     const { runtime } = session.state;
     const place = runtime.kind === 'none' ? undefined : this.#places.get(runtime.id);
     if (place === undefined) return;
-    place.usedAt = this.#rounds.now();
+    place.restsSince = this.#rounds.now();
+    const busy = session.state.turn.kind !== 'none';
+    if (busy || place.busy) place.usedAt = place.restsSince;
+    place.busy = busy;
     this.#note(place);
     this.#moveOn();
     this.#renew(place);
@@ -244,7 +260,7 @@ export class Slots {
   #grant(place: Place): void {
     const { gate, session, runtime, perMessage } = place;
     place.gate = undefined;
-    place.usedAt = this.#rounds.now();
+    place.restsSince = this.#rounds.now();
     gate?.resolve();
     session.submit({ kind: 'slot', runtime, perMessage, waiting: false }).catch(this.#ports.report);
   }
@@ -297,10 +313,10 @@ export class Slots {
     wake(place);
     place.resting = after(this.#limits.backgroundRestMs, () => {
       place.resting = undefined;
-      place.usedAt = this.#rounds.now();
+      place.restsSince = this.#rounds.now();
       if (this.#closed || !this.#places.has(place.runtime)) return;
       if (place.perMessage)
-        this.#unload(leaseOf(place, place.usedAt, undefined), 'closed', 'it had its message');
+        this.#unload(leaseOf(place, place.restsSince, undefined), 'closed', 'it had its message');
       this.#moveOn();
     });
   }

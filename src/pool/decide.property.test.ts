@@ -49,7 +49,7 @@ class Small {
       const hold: Hold | undefined =
         state === 'idle' ? undefined : { kind: state === 'busy' ? 'turn' : 'ending', words: state };
       const idleMs = state === 'idle' ? this.#now - usedAt : 0;
-      const lease = { runtime, sessions: [], kind: 'warm' as const, idleMs, order: runtime };
+      const lease = { runtime, sessions: [], kind: 'warm' as const, idleMs, usedAt };
       return hold === undefined ? lease : { ...lease, hold };
     });
   }

@@ -11,7 +11,8 @@ const limits = (over: Partial<PoolLimits> = {}): PoolLimits => ({
 });
 
 function lease(runtime: string, over: Partial<Lease> = {}): Lease {
-  return { runtime, sessions: [`ses_${runtime}`], kind: 'warm', idleMs: 0, order: runtime, ...over };
+  const { idleMs = 0 } = over;
+  return { runtime, sessions: [`ses_${runtime}`], kind: 'warm', idleMs, usedAt: -idleMs, ...over };
 }
 
 const busy = (runtime: string): Lease => lease(runtime, { hold: TURN });
@@ -30,8 +31,8 @@ describe('a session that needs a process', () => {
     });
   });
 
-  test('equally idle ones go in their order', () => {
-    const leases = [lease('b'), lease('a')];
+  test('least recently used is not longest at rest: one that was started early and never used goes first', () => {
+    const leases = [lease('b', { idleMs: 9, usedAt: 5 }), lease('a', { idleMs: 1, usedAt: 2 })];
     expect(decideLease({}, { leases, waiting: 0 }, limits())).toMatchObject({ evict: [{ runtime: 'a' }] });
   });
 

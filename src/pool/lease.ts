@@ -15,10 +15,10 @@ export interface Lease {
   readonly runtime: string;
   readonly sessions: readonly string[];
   readonly kind: 'warm' | 'per-message';
-  /** Awake time since it was last used, ms; 0 while it is held. */
+  /** Awake time since it came to rest, ms; 0 while it is held. */
   readonly idleMs: number;
-  /** Sorts those equally idle: the smaller one is ended first. */
-  readonly order: string;
+  /** When its session last wanted something of it, on one scale for all: the least is ended first. */
+  readonly usedAt: number;
   readonly hold?: Hold;
   /** Awake time since background tasks began to run in it, ms. */
   readonly backgroundMs?: number;
@@ -55,9 +55,7 @@ export function outlasted(lease: Lease, limits: PoolLimits): boolean {
 
 /** Those that may be ended, the least recently used first. */
 export function evictable(leases: readonly Lease[], limits: PoolLimits): Lease[] {
-  return leases
-    .filter((lease) => verdictOf(lease, limits).evictable)
-    .sort((a, b) => b.idleMs - a.idleMs || (a.order < b.order ? -1 : a.order > b.order ? 1 : 0));
+  return leases.filter((lease) => verdictOf(lease, limits).evictable).sort((a, b) => a.usedAt - b.usedAt);
 }
 
 /** Those that were idle for too long (R17), and those whose background tasks never end. */

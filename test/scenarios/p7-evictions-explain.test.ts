@@ -383,3 +383,22 @@ test('killed while it ends one process for another: the next daemon starts what 
   for (const session of [slow, other]) checkJournal(await daemon.events(session));
   await daemon.stop();
 });
+
+test('a keeper that is killed takes its agents and not those who wait for their slots', async () => {
+  await using home = homeWith('maxWarm = 1\nwhenFull = "wait"');
+  const daemon = await TestDaemon.start(home);
+  const busy = await daemon.session('claude');
+  const held = await daemon.send(busy, 'tool-hang');
+  await daemon.follow(busy, (event) => event.type === 'tool.started');
+  const env = { FAKE_AGENT_LOG: join(home.cwd, 'received') };
+  const other = await daemon.session('claude', { env });
+  const turn = await daemon.send(other, 'say at last');
+  const { keeper } = (await daemon.request('GET', '/v1/status')).body;
+  process.kill(keeper.pid, 'SIGKILL');
+  expect((await daemon.ending(busy, held)).at(-1)?.data['code']).toBe('runtime_lost');
+  expect((await daemon.ending(other, turn)).at(-1)?.data['text']).toBe('at last');
+  expect(received(env.FAKE_AGENT_LOG)).toEqual(['say at last']);
+  expect(of(await daemon.events(busy), 'runtime.degraded')).toEqual([]);
+  for (const session of [busy, other]) checkJournal(await daemon.events(session));
+  await daemon.stop();
+});
