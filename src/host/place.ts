@@ -58,9 +58,10 @@ function holdOfPlace({ runtime, session, recovered, resting }: Place): Hold | un
 /** What the session is told of its place; in words where a person would wonder. */
 export function placed(place: Place, verdict: Verdict): SessionInput {
   const { runtime, perMessage } = place;
-  const waiting = place.gate !== undefined;
+  const waiting = verdict.kind === 'line' && !verdict.full ? 'end' : 'slot';
   const words = wordsOf(verdict);
-  return { kind: 'slot', runtime, perMessage, waiting, ...(words === undefined ? {} : { words }) };
+  const waits = place.gate === undefined ? {} : ({ waiting } as const);
+  return { kind: 'slot', runtime, perMessage, ...waits, ...(words === undefined ? {} : { words }) };
 }
 
 function wordsOf(verdict: Verdict): string | undefined {

@@ -33,7 +33,7 @@ const Link = z.discriminatedUnion('kind', [
     kind: z.literal('starting'),
     id: z.string(),
     perMessage: z.literal(true).exactOptional(),
-    waiting: z.literal(true).exactOptional(),
+    waiting: z.enum(['end', 'slot']).exactOptional(),
   }),
   z.object({
     kind: z.literal('ready'),

@@ -262,7 +262,7 @@ export class Slots {
     place.gate = undefined;
     place.restsSince = this.#rounds.now();
     gate?.resolve();
-    session.submit({ kind: 'slot', runtime, perMessage, waiting: false }).catch(this.#ports.report);
+    session.submit({ kind: 'slot', runtime, perMessage }).catch(this.#ports.report);
   }
 
   /** In the draft of the one that needs the slot. */

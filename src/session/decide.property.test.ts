@@ -110,13 +110,16 @@ const input: fc.Arbitrary<SessionInput> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant('close' as const), by, reason: fc.constant('test') }),
   },
   fc.record({ kind: fc.constant('retire' as const), by, reason: fc.constant('shutdown' as const) }),
-  fc.record({
-    kind: fc.constant('slot' as const),
-    runtime,
-    perMessage: fc.boolean(),
-    waiting: fc.boolean(),
-    words: fc.constant('why'),
-  }),
+  fc.record(
+    {
+      kind: fc.constant('slot' as const),
+      runtime,
+      perMessage: fc.boolean(),
+      waiting: fc.constantFrom('slot' as const, 'end' as const),
+      words: fc.constant('why'),
+    },
+    { requiredKeys: ['kind', 'runtime', 'perMessage'] },
+  ),
   fc.record({
     kind: fc.constant('unload' as const),
     reason: fc.constantFrom('idle' as const, 'evicted' as const, 'replaced' as const),

@@ -140,7 +140,7 @@ function decideInterrupt(state: SessionState, input: Of<'interrupt'>, context: D
     case 'queued': {
       // A process that was only waited for is not wanted any more, unless by the next in the queue.
       const alone = input.clear === true || state.queue.length === 0;
-      const unwanted = alone && state.runtime.kind === 'starting' && state.runtime.waiting === true;
+      const unwanted = alone && state.runtime.kind === 'starting' && state.runtime.waiting !== undefined;
       const gone = unwanted ? letGo(state, 'closed') : NOTHING;
       const ended = endTurn(state, { kind: 'interrupted', by: input.by }, context);
       return { facts: [...cleared, ...ended, ...gone.facts], effects: gone.effects };
@@ -254,7 +254,7 @@ function decideTimeout(state: SessionState, input: Of<'timeout'>, context: Decid
 
 /** It waited in the pool's line for as long as it may: it goes on without. */
 function hurried(state: SessionState): Decision {
-  if (state.runtime.kind !== 'starting' || state.runtime.waiting !== true) return NOTHING;
+  if (state.runtime.kind !== 'starting' || state.runtime.waiting === undefined) return NOTHING;
   const { id } = state.runtime;
   const link = { kind: 'starting' as const, id };
   return { facts: [{ type: '#runtime-linked', link }], effects: [{ kind: 'hurry', runtime: id }] };

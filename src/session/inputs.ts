@@ -39,7 +39,8 @@ export type SessionInput =
       readonly kind: 'slot';
       readonly runtime: string;
       readonly perMessage: boolean;
-      readonly waiting: boolean;
+      /** For another process to be gone, or for anything to become idle. */
+      readonly waiting?: 'end' | 'slot';
       readonly words?: string;
     }
   /** The pool wants the process back, if it is idle. `words` say why. */

@@ -6,6 +6,7 @@ import { degradedAt } from './degrade.ts';
 import { holdOf } from './hold.ts';
 import type { DecideContext, Effect, SessionInput } from './inputs.ts';
 import { isInternal, newSessionState, type SessionState } from './state.ts';
+import { DEFAULT_WATCH_LIMITS, watchOf } from './watch.ts';
 
 /** A session and what it decides, input by input; `rt_n` is the n-th runtime that it starts. */
 class Deciding {
@@ -99,7 +100,7 @@ const waits: SessionInput = {
   kind: 'slot',
   runtime: 'rt_1',
   perMessage: false,
-  waiting: true,
+  waiting: 'slot',
   words: 'full',
 };
 
@@ -133,7 +134,7 @@ test('a background task that ended holds no more', () => {
 
 test('a process of one message ends behind its turn, and events name its kind', () => {
   const session = new Deciding();
-  session.give(send('t1'), { kind: 'slot', runtime: 'rt_1', perMessage: true, waiting: false });
+  session.give(send('t1'), { kind: 'slot', runtime: 'rt_1', perMessage: true });
   session.give(ready('rt_1', true), receipt('rt_1'));
   expect(session.events.find((event) => event.type === 'turn.started')?.data).toMatchObject({
     runtime: { kind: 'per-message', pid: 7 },
@@ -246,7 +247,7 @@ test('a warm start that failed is tried as a process of one message before the t
   });
   expect(session.give(failed('rt_1'))).toEqual([{ kind: 'start', runtime: 'rt_2' }]);
   expect(session.state.degraded?.reason).toBe('no');
-  session.give({ kind: 'slot', runtime: 'rt_2', perMessage: true, waiting: false });
+  session.give({ kind: 'slot', runtime: 'rt_2', perMessage: true });
   expect(session.give(failed('rt_2'))).toEqual([]);
   expect(session.types().at(-1)).toBe('turn.failed');
 });
@@ -303,4 +304,14 @@ test('nothing to replace: nothing happens', () => {
   const session = new Deciding();
   expect(session.give(outdate)).toEqual([]);
   expect(session.events).toEqual([]);
+});
+
+test('each wait for a slot has its bound: the ladder where a process is being ended, else the longest wait', () => {
+  const session = new Deciding();
+  session.give(send('t1'), waits);
+  expect(watchOf(session.state, DEFAULT_WATCH_LIMITS)).toMatchObject({ name: 'waiting', ms: 600_000 });
+  session.give({ kind: 'slot', runtime: 'rt_1', perMessage: false, waiting: 'end' });
+  expect(watchOf(session.state, DEFAULT_WATCH_LIMITS)).toMatchObject({ name: 'waiting', ms: 36_000 });
+  session.give({ kind: 'slot', runtime: 'rt_1', perMessage: false });
+  expect(watchOf(session.state, DEFAULT_WATCH_LIMITS)?.name).toBe('queued');
 });

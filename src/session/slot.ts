@@ -34,14 +34,17 @@ function placed(state: SessionState, input: Of<'slot'>): Decision {
     kind: 'starting',
     id: input.runtime,
     ...(perMessage ? { perMessage } : {}),
-    ...(waiting ? { waiting } : {}),
+    ...(waiting === undefined ? {} : { waiting }),
   };
   const facts: Fact[] = [{ type: '#runtime-linked', link }];
   if (words !== undefined && state.turn.kind === 'queued')
     facts.push({
       type: 'notice',
       turn: state.turn.id,
-      data: { level: 'info', code: waiting ? 'pool_waiting' : 'pool_per_message', message: words },
+      data:
+        waiting === undefined
+          ? { level: 'info', code: 'pool_per_message', message: words }
+          : { level: 'warning', code: 'pool_waiting', message: words },
     });
   return { facts, effects: [] };
 }

@@ -20,8 +20,8 @@ export type RuntimeLink =
       readonly id: string;
       /** It gets one message and is ended behind it. */
       readonly perMessage?: true;
-      /** It waits for its slot in the pool: nothing has been started. */
-      readonly waiting?: true;
+      /** It waits for its slot in the pool, nothing has been started: until another process is gone, or until something is idle. */
+      readonly waiting?: 'end' | 'slot';
     }
   /** It takes prompts. `turns` counts the turns it has had. */
   | {

@@ -77,8 +77,11 @@ export function watchOf(state: SessionState, limits: WatchLimits): Watch | undef
 
 /** A turn that waits for its process. A start that fails is told when its tree is gone; this fires when neither is ever told. */
 function queuedWatch(turn: string, runtime: SessionState['runtime'], limits: WatchLimits): Watch {
-  if (runtime.kind === 'starting' && runtime.waiting === true)
-    return { name: 'waiting', ms: limits.maxWaitMs, key: `${turn} waits for ${runtime.id}`, byOutput: false };
+  if (runtime.kind === 'starting' && runtime.waiting !== undefined) {
+    const end = limits.endTimeoutMs + limits.handoverTimeoutMs;
+    const ms = runtime.waiting === 'end' ? end : limits.maxWaitMs;
+    return { name: 'waiting', ms, key: `${turn} waits for ${runtime.id}`, byOutput: false };
+  }
   const start = runtime.kind === 'starting' ? limits.startTimeoutMs : 0;
   const key = `${turn} queued ${runtime.kind === 'none' ? '' : `${runtime.kind} ${runtime.id}`}`;
   const ms = start + limits.endTimeoutMs + limits.handoverTimeoutMs;
