@@ -309,7 +309,10 @@ test('R10: turns of the queue run in the order in which they were accepted', () 
       const begun: string[] = [];
       for (const event of run(plain).events) {
         if (event.type === 'turn.queued') order.push(event.turn ?? '');
-        if (event.type === 'turn.started' && event.data.origin === 'user') begun.push(event.turn ?? '');
+        // A turn whose message never entered its process is begun again in the next one.
+        const again = begun.at(-1) === event.turn;
+        if (event.type === 'turn.started' && event.data.origin === 'user' && !again)
+          begun.push(event.turn ?? '');
       }
       expect(begun).toEqual(order.filter((turn) => begun.includes(turn)));
     }),

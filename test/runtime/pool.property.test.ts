@@ -22,6 +22,8 @@ interface Given {
   readonly deaths: readonly number[];
   /** Messages (counted in each session) that their client takes back at once. */
   readonly regrets: readonly number[];
+  /** All messages of a session at once, in its queue; or each behind the ending of the one before. */
+  readonly burst: boolean;
   readonly cuts: readonly number[];
   readonly pool: Partial<PoolLimits>;
 }
@@ -77,10 +79,17 @@ async function live(journal: MemoryJournal, keeper: MemoryKeeper, given: Given):
     });
     const { id } = (await host.create({ agent: 'toy', cwd: '/' }, { ...BY, idempotency: key('create') }))
       .value;
+    const turns: string[] = [];
     for (let round = 0; round < given.rounds; round += 1) {
-      const sent = await host.send(id, { input: 'hi' }, { ...BY, idempotency: key(`send ${String(round)}`) });
+      const sent = await host.send(
+        id,
+        { input: 'hi', whenBusy: 'queue' },
+        { ...BY, idempotency: key(`send ${String(round)}`) },
+      );
+      turns.push(sent.value.id);
       if (given.regrets.includes(round)) await host.interrupt(id, {}, BY).catch(() => undefined);
-      await until(() => journal.dead || ended(journal.all, sent.value.id));
+      const last = given.burst && round < given.rounds - 1 ? [] : turns;
+      await until(() => journal.dead || last.every((turn) => ended(journal.all, turn)));
       if (journal.dead) return;
     }
   };
@@ -112,6 +121,7 @@ const given = fc.record({
   crashes: fc.array(fc.integer({ min: 1, max: 25 }), { maxLength: 4 }),
   deaths: fc.uniqueArray(fc.integer({ min: 1, max: 12 }), { maxLength: 2 }),
   regrets: fc.uniqueArray(fc.nat({ max: 2 }), { maxLength: 2 }),
+  burst: fc.boolean(),
   cuts: fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 4 }),
   pool: fc.record({
     maxWarm: fc.integer({ min: 1, max: 2 }),
