@@ -79,6 +79,27 @@ test('token ls shows it without its text, token revoke ends it and what it follo
   expect((await pl('token', 'revoke', id)).code).toBe(4);
 });
 
+test('who may approve answers and sends nothing; who may send answers nothing; the answer names the token', async () => {
+  const approver = await made('--scope', 'approve', '--name', 'the phone');
+  const sender = await made('--scope', 'send');
+  const session = await daemon.session('claude', { mode: 'default' });
+  const turns = `/v1/sessions/${session}/turns`;
+  expect((await as(approver.token, 'POST', turns, { input: 'ask' })).status).toBe(403);
+  const turn = (await as(sender.token, 'POST', turns, { input: 'ask' })).body.id;
+  const asked = (await daemon.follow(session, ({ type }) => type === 'permission.requested')).at(-1);
+  const answer = `/v1/sessions/${session}/permissions/${String(asked?.data['id'])}`;
+  for (const { token } of [sender, await made('--scope', 'read')]) {
+    const { status, body } = await as(token, 'POST', answer, { decision: 'allow' });
+    expect([status, body.code, body.needed]).toEqual([403, 'scope', 'approve']);
+  }
+  expect((await as(approver.token, 'POST', answer, { decision: 'deny' })).status).toBe(200);
+  const events = await daemon.ending(session, turn);
+  expect(events.find(({ type }) => type === 'permission.resolved')?.data).toMatchObject({
+    decision: 'deny',
+    by: { kind: 'client', name: 'the phone' },
+  });
+});
+
 test('one that expires ends its stream, and is none any more', async () => {
   const { token } = await made('--scope', 'read', '--expires', '1s');
   const stream = await follow(token);
