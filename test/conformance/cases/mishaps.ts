@@ -1,0 +1,101 @@
+/** What agents are known to do wrong, played by the fakes: the turn is understood all the same, or its process is seen to be gone. */
+import { expect } from 'vitest';
+import { type Agent, kinds, StartFailed, textsOf } from '../agent.ts';
+import type { Kit } from '../kit.ts';
+import type { Case, OwnCase, WarmCase } from './case.ts';
+
+const absent = ({ faults }: { readonly faults: boolean }): boolean => !faults;
+
+function faultWords(kit: Kit, fault: string): string {
+  if (kit.words.fault === undefined) throw new Error('an agent without faults');
+  return kit.words.fault(fault);
+}
+
+/** Faults that a turn survives, and the notice that each leaves. */
+const SURVIVED: Readonly<Record<string, string>> = {
+  'late-receipt': '',
+  fallback: '',
+  'retry-stream': '',
+  'repeated-tool-ids': '',
+  'repeated-message-ids': '',
+  'second-result': '',
+  'invalid-utf8': '',
+  garbage: 'not_json',
+  'unknown-types': 'unknown_message',
+  'huge-line:3': 'line_too_long',
+};
+
+const survived = Object.entries(SURVIVED).map(([fault, notice]): WarmCase => ({
+  name: `${fault}: the turn is understood all the same${notice === '' ? '' : `, with a notice (${notice})`}`,
+  on: 'bypass',
+  absent,
+  notices: notice === '' ? [] : [notice],
+  // Its delta is broken, its finished message is not: the message is the truth.
+  ...(fault === 'invalid-utf8' ? { contradicts: /is not its deltas/ } : {}),
+  async run(agent, kit) {
+    const turn = agent.prompt(faultWords(kit, fault));
+    expect((await turn.ended()).outcome).toMatchObject({ kind: 'completed' });
+    expect(textsOf(turn.signals).join('\n')).toContain('behind it');
+    if (notice !== '') expect(agent.notices()).toContain(notice);
+    const next = await agent.turn(kit.words.say('next'));
+    expect(textsOf(next.signals)).toEqual(['next']);
+    expect(kinds(turn.signals).filter((kind) => kind === 'ended')).toHaveLength(2);
+  },
+}));
+
+/** It dies in its turn: what it said until then is told, no ending is made up. */
+async function dies(agent: Agent, words: string): Promise<void> {
+  const turn = agent.prompt(words);
+  const gone = await agent.exit();
+  expect(gone.reason).toBe('crashed');
+  expect(kinds(turn.signals)).not.toContain('ended');
+}
+
+const deadly = ['die@4', 'half@4', 'kill-self@4'].map((fault): OwnCase => ({
+  name: `${fault}: its end is seen, and none of the turn is made up`,
+  on: 'own',
+  absent,
+  notices: fault.startsWith('half') ? ['not_json'] : [],
+  async run(start, kit) {
+    await dies(await start(), faultWords(kit, fault));
+  },
+}));
+
+const starts: readonly OwnCase[] = [
+  {
+    name: 'ends at its start: refused, with the last words of its stderr',
+    on: 'own',
+    absent,
+    async run(start, kit) {
+      const failed = await start({}, kit.faulty?.('stderr-then-exit')).catch((error: unknown) => error);
+      expect(failed).toBeInstanceOf(StartFailed);
+      expect(failed).toMatchObject({ code: 'spawn_failed', stderrTail: expect.stringMatching(/\S/) });
+    },
+  },
+  {
+    name: 'prints what is no protocol before it is greeted: started all the same',
+    on: 'own',
+    absent,
+    notices: ['not_json'],
+    async run(start, kit) {
+      const agent = await start({}, kit.faulty?.('startup-garbage'));
+      expect((await agent.turn(kit.words.say('hello'))).ended.outcome.kind).toBe('completed');
+    },
+  },
+  {
+    name: 'a conversation that cannot be read is refused, not begun anew',
+    on: 'own',
+    absent,
+    async run(start, kit) {
+      const first = await start();
+      await first.turn(kit.words.say('hello'));
+      await first.end();
+      const resume = first.ready.agentSessionId ?? '';
+      await expect(start({ resume }, kit.faulty?.('resume-fails'))).rejects.toMatchObject({
+        code: 'resume_failed',
+      });
+    },
+  },
+];
+
+export const MISHAPS: readonly Case[] = [...survived, ...deadly, ...starts];

@@ -1,0 +1,103 @@
+/** The real CLIs as kits, on a fake model of their own: words of docs/fake-model.md, no faults. */
+import { claude, type ClaudeState } from '../../src/agents/claude/index.ts';
+import { codex, type CodexState } from '../../src/agents/codex/index.ts';
+import { type FakeModel, startFakeModel } from '../../src/testing/index.ts';
+import { type RealAgents, realAgents } from '../support/real-agents.ts';
+import type { Kit, Words } from './kit.ts';
+
+/** With what the tests of one agent alone need besides. */
+export interface RealKit<S> extends Kit<S> {
+  readonly model: FakeModel;
+  readonly agents: RealAgents;
+}
+
+const WORDS: Omit<Words, 'refusals'> = {
+  say: (text) => `say ${text}`,
+  stream: 'stream 30 words',
+  longStream: 'stream 900 words every 20ms',
+  silence: 'silence without headers',
+  think: 'think about tools then say thought',
+  tool: (after) => `run: echo hi\nsay ${after}`,
+  longTool: 'run: sleep 30',
+  ask: 'run: touch asked.txt\nsay asked',
+  cutOnce: 'stream 5 words\ncut once',
+  remember: (word) => `remember: the word is ${word}`,
+  recall: 'recall',
+};
+
+export async function realClaude(): Promise<RealKit<ClaudeState>> {
+  return real({
+    ...(await place()),
+    of: (agents) => ({
+      dialect: claude,
+      binary: { path: agents.claude.binary },
+      // Retries are tested, not how patiently.
+      settings: { cwd: agents.cwd, env: { ...agents.claude.env, CLAUDE_CODE_MAX_RETRIES: '1' } },
+      lostConversation: 'refused',
+      words: {
+        ...WORDS,
+        refusals: [
+          { input: 'fail 401', code: 'auth_failed' },
+          { input: 'fail 429', code: 'rate_limited' },
+          { input: 'fail 500', code: 'model_error' },
+          { input: 'context-error', code: 'context_exceeded' },
+        ],
+        wake: 'tool: Bash {"command":"sleep 1; echo late","run_in_background":true}',
+      },
+    }),
+  });
+}
+
+/** No waiting between retries of requests: what is retried is tested, not how patiently. */
+const IMPATIENT = {
+  'model_providers.mock.request_max_retries': 0,
+  'model_providers.mock.stream_max_retries': 2,
+};
+
+export async function realCodex(): Promise<RealKit<CodexState>> {
+  return real({
+    ...(await place()),
+    of: (agents) => ({
+      dialect: codex,
+      binary: { path: agents.codex.binary },
+      settings: { cwd: agents.cwd, env: agents.codex.env, agentOptions: { config: IMPATIENT } },
+      lostConversation: 'new',
+      words: {
+        ...WORDS,
+        refusals: [
+          { input: 'fail 401', code: 'auth_failed' },
+          { input: 'fail 500', code: 'model_error' },
+          { input: 'context-error', code: 'context_exceeded' },
+        ],
+      },
+    }),
+  });
+}
+
+interface Place {
+  readonly model: FakeModel;
+  readonly agents: RealAgents;
+}
+
+async function place(): Promise<Place> {
+  const model = await startFakeModel();
+  return { model, agents: realAgents(model.url) };
+}
+
+function real<S>({
+  model,
+  agents,
+  of,
+}: Place & {
+  readonly of: (agents: RealAgents) => Omit<Kit<S>, typeof Symbol.asyncDispose>;
+}): RealKit<S> {
+  return {
+    ...of(agents),
+    model,
+    agents,
+    async [Symbol.asyncDispose]() {
+      await model.close();
+      await agents.dispose();
+    },
+  };
+}
