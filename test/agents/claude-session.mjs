@@ -181,7 +181,8 @@ export class ClaudeSession {
     const cancelled = drop === true && !this.old ? uuids() : [];
     if (cancelled.length > 0) this.queue = [];
     before.push(...cancelled.map((uuid) => say.lifecycle(uuid, 'cancelled')));
-    const follow = () => this.#turn?.interrupt();
+    const turn = this.#turn;
+    const follow = () => turn?.interrupt();
     if (this.old) return { before, follow };
     const response = { still_queued: uuids(), ...(drop === true ? { cancelled } : {}) };
     return { before, response, follow };

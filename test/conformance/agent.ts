@@ -88,6 +88,7 @@ export class Agent<S = unknown> implements AsyncDisposable {
         bounds: { startTimeoutMs: PATIENCE_MS, stdinTimeoutMs: PATIENCE_MS, maxLine },
         input: (turn) => this.#inputs.get(turn) ?? '',
         memory: async () => undefined,
+        place: () => undefined,
         settings: async () => ({ settings, binary }),
         report: (error) => this.faults.push(`reported: ${String(error)}`),
         trace: (way, text) => this.#trace(way, text),

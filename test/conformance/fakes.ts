@@ -17,8 +17,8 @@ const WORDS: Omit<Words, 'refusals' | 'silence'> = {
   think: 'think then say thought',
   tool: (after) => `tool Bash then say ${after}`,
   longTool: 'tool-hang',
-  ask: 'ask',
-  cutOnce: 'retry-stream\nsay one two three four',
+  ask: () => 'ask',
+  cuts: [{ input: 'retry-stream\nsay one two three four', last: 'four' }],
   remember: (word) => `say I will keep the ${word}`,
   recall: 'recall',
   fault: (name) => `${name}\nthink then tool Bash then tool Edit then say a few words behind it`,
@@ -59,6 +59,7 @@ function fake<S>(dialect: Dialect<S>, of: Fake, faults = ''): Kit<S> {
       refusals: of.refusals,
       ...(of.wakes ? { wake: 'woke\nsay asleep' } : {}),
     },
+    acts: false,
     lostConversation: of.lostConversation,
     faulty: (more) => installed([faults, more].filter(Boolean).join(',')),
     async [Symbol.asyncDispose]() {

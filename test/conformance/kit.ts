@@ -19,12 +19,12 @@ export interface Words {
   tool(after: string): string;
   /** Runs a tool that takes until it is interrupted. */
   readonly longTool: string;
-  /** In mode `default`: a tool that must be asked for. */
-  readonly ask: string;
+  /** In mode `default`: a tool that must be asked for, and would make this file in the working directory. */
+  ask(file: string): string;
   /** Each makes the API refuse in another way. */
   readonly refusals: readonly { readonly input: string; readonly code: TurnFailureCode }[];
-  /** A stream that is cut, and said again. */
-  readonly cutOnce: string;
+  /** Streams that are cut and then said again, with the last word of the answer. */
+  readonly cuts: readonly { readonly input: string; readonly last: string }[];
   /** A word to be remembered, and the question that brings it back. */
   remember(word: string): string;
   readonly recall: string;
@@ -37,6 +37,8 @@ export interface Words {
 /** An agent that can be started: a place of its own, words, and what is true of it alone. */
 export interface Kit<S = unknown> extends Installed<S>, AsyncDisposable {
   readonly words: Words;
+  /** Its tools do what they say. */
+  readonly acts: boolean;
   /** What becomes of a resume when there is no such conversation. */
   readonly lostConversation: 'refused' | 'new';
   /** The same agent with faults from its start on. */

@@ -68,6 +68,7 @@ export class Ledger {
       case 'agent-session':
       case 'interrupt-acknowledged':
       case 'notice':
+      case 'background':
         return;
     }
   }

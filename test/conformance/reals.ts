@@ -19,8 +19,12 @@ const WORDS: Omit<Words, 'refusals'> = {
   think: 'think about tools then say thought',
   tool: (after) => `run: echo hi\nsay ${after}`,
   longTool: 'run: sleep 30',
-  ask: 'run: touch asked.txt\nsay asked',
-  cutOnce: 'stream 5 words\ncut once',
+  ask: (file) => `run: touch ${file}`,
+  // The CLI either says it all again (a retry) or keeps what was said and asks for the rest, as it happens to be cut.
+  cuts: ['stream 5 words', 'stream 5 words 50ms'].map((input) => ({
+    input: `${input}\ncut once`,
+    last: 'word00005',
+  })),
   remember: (word) => `remember: the word is ${word}`,
   recall: 'recall',
 };
@@ -33,13 +37,17 @@ export async function realClaude(): Promise<RealKit<ClaudeState>> {
       binary: { path: agents.claude.binary },
       // Retries are tested, not how patiently.
       settings: { cwd: agents.cwd, env: { ...agents.claude.env, CLAUDE_CODE_MAX_RETRIES: '1' } },
+      acts: true,
       lostConversation: 'refused',
       words: {
         ...WORDS,
         refusals: [
           { input: 'fail 401', code: 'auth_failed' },
+          { input: 'fail 403', code: 'auth_failed' },
           { input: 'fail 429', code: 'rate_limited' },
           { input: 'fail 500', code: 'model_error' },
+          { input: 'fail 529', code: 'model_error' },
+          { input: 'fail 400', code: 'model_error' },
           { input: 'context-error', code: 'context_exceeded' },
         ],
         wake: 'tool: Bash {"command":"sleep 1; echo late","run_in_background":true}',
@@ -61,12 +69,15 @@ export async function realCodex(): Promise<RealKit<CodexState>> {
       dialect: codex,
       binary: { path: agents.codex.binary },
       settings: { cwd: agents.cwd, env: agents.codex.env, agentOptions: { config: IMPATIENT } },
+      acts: true,
       lostConversation: 'new',
       words: {
         ...WORDS,
         refusals: [
           { input: 'fail 401', code: 'auth_failed' },
           { input: 'fail 500', code: 'model_error' },
+          { input: 'fail 400', code: 'agent_error' },
+          { input: 'cut', code: 'model_error' },
           { input: 'context-error', code: 'context_exceeded' },
         ],
       },

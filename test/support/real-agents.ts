@@ -55,8 +55,10 @@ export function realAgents(url: string): RealAgents {
   };
 }
 
-/** The native executable: npm hangs it into the package itself, beside the one of the platform's own package. */
+/** `TEST_CLAUDE` names another version to be tried. Otherwise the native executable: npm hangs it into the package itself, beside the one of the platform's own package. */
 export function claudeBinary(): string {
+  const other = process.env['TEST_CLAUDE'];
+  if (other !== undefined) return firstThere([other]);
   const vendor = path.join(MODULES, '@anthropic-ai');
   const name = process.platform === 'win32' ? 'claude.exe' : 'claude';
   return firstThere([
@@ -67,8 +69,10 @@ export function claudeBinary(): string {
   ]);
 }
 
-/** The native executable behind the Node wrapper. */
+/** `TEST_CODEX` names another version to be tried. Otherwise the native executable behind the Node wrapper. */
 export function codexBinary(): string {
+  const other = process.env['TEST_CODEX'];
+  if (other !== undefined) return firstThere([other]);
   const vendor = path.join(MODULES, '@openai', `codex-${process.platform}-${process.arch}`, 'vendor');
   const name = process.platform === 'win32' ? 'codex.exe' : 'codex';
   const targets = existsSync(vendor) ? readdirSync(vendor) : [];

@@ -1,6 +1,7 @@
 /** Requests of Claude, and ours. */
 import { describe, expect, test } from 'vitest';
-import { start } from '../../../test/support/driven-claude.ts';
+import { type DrivenClaude, NEXT, start, TURN } from '../../../test/support/driven-claude.ts';
+import { uuidOf } from '../../protocol/index.ts';
 
 const answers = (response: object, to = 'r1'): object[] => [
   { type: 'control_response', response: { subtype: 'success', request_id: to, response } },
@@ -137,6 +138,35 @@ describe('an interrupt', () => {
     const id: unknown = Object(interrupt).request_id;
     claude.line({ type: 'control_response', response: { subtype: 'success', request_id: id } });
     expect(claude.kinds).toEqual(['interrupt-acknowledged']);
+  });
+
+  test('that came before its turn began is written again when it begins, and acknowledged then', () => {
+    const claude = start().prompt().accept({ kind: 'interrupt' });
+    const answered = (queued: readonly string[]): DrivenClaude => {
+      const id: unknown = Object(claude.lines().at(-1)).request_id;
+      const response = { still_queued: queued };
+      return claude.line({
+        type: 'control_response',
+        response: { subtype: 'success', request_id: id, response },
+      });
+    };
+    expect(answered([uuidOf(TURN)]).kinds).toEqual([]);
+    claude.lifecycle('queued', NEXT).lifecycle('started', NEXT);
+    expect(claude.lines()).toHaveLength(2);
+    claude.lifecycle('started');
+    expect(claude.lines()).toHaveLength(3);
+    expect(answered([]).kinds).toContain('interrupt-acknowledged');
+    claude.lifecycle('started');
+    expect(claude.lines()).toHaveLength(3);
+  });
+
+  test('passes over a message that waits behind the turn that it is for', () => {
+    const claude = start().running().prompt(NEXT).accept({ kind: 'interrupt' });
+    const id: unknown = Object(claude.lines().at(-1)).request_id;
+    const response = { still_queued: [uuidOf(NEXT)] };
+    claude.line({ type: 'control_response', response: { subtype: 'success', request_id: id, response } });
+    expect(claude.kinds).toContain('interrupt-acknowledged');
+    expect(claude.forget().lifecycle('started', NEXT).writes).toEqual([]);
   });
 
   test('is written for a turn that nobody asked for', () => {

@@ -3,6 +3,7 @@
  * blocks the turn. Owns which a person decides, and the shape of each answer. Knows nothing of who decides. Pure.
  */
 import { z } from 'zod';
+import { uuidOf } from '../../protocol/index.ts';
 import type { AgentAsk, AskAnswer } from '../../session/ports.ts';
 import type { Json } from '../dialect.ts';
 import { bounded } from '../text.ts';
@@ -46,11 +47,20 @@ export function requestWithdrawn(work: Work, line: Line): void {
 export function translateResponse(work: Work, line: Line): void {
   const response = recordOf(line['response']);
   if (!isInterruptId(stringOf(response['request_id']) ?? '')) return;
+  if (isEarly(work, recordOf(response['response']))) return change(work, { stopping: 'early' });
   work.signals.push({ kind: 'interrupt-acknowledged' });
   if (response['subtype'] !== 'error') return;
   const why = bounded(stringOf(response['error']) ?? 'no reason given', BOUNDS.message);
   const message = `Claude refused an interrupt: ${why}`;
   work.signals.push({ kind: 'notice', level: 'warning', code: 'interrupt_refused', message });
+}
+
+/** Claude tells which messages it has not begun: an interrupt passes over those, and they run on (2.1.330, a prompt and an interrupt in one chunk). */
+function isEarly(work: Work, answered: Line): boolean {
+  const { stopping, turns, woken } = work.state;
+  const [first] = turns;
+  if (first === undefined || woken || stopping === false) return false;
+  return listOf(answered['still_queued']).includes(uuidOf(first.turn));
 }
 
 function toolAsked(work: Work, to: string, request: Line): void {

@@ -66,8 +66,8 @@ const ClaudeState = z.object({
   woken: z.boolean(),
   /** This version names the messages that its lines answer. */
   names: z.boolean(),
-  /** An interrupt was written while the open turn ran. */
-  stopping: z.boolean(),
+  /** An interrupt was written for the open turn; `early`: Claude had not begun that turn yet, so it is written again when it begins. */
+  stopping: z.union([z.boolean(), z.literal('early')]),
   /** A whole message was said in the open turn. */
   said: z.boolean(),
   /** At most one for each that speaks. */

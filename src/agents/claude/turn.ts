@@ -40,12 +40,22 @@ function markReceived(work: Work, turn: string): void {
 
 /** A message that waited was dropped, and gets no result. One that ran has had its result by now. */
 export function translateLifecycle(work: Work, line: Line): void {
+  if (line['state'] === 'started') return interruptLate(work, line);
   if (line['state'] !== 'cancelled') return;
   const { turns } = work.state;
   const dropped = turns.find(({ turn }) => uuidOf(turn) === line['command_uuid']);
   if (dropped === undefined) return;
   change(work, { turns: turns.filter((open) => open !== dropped) });
   work.signals.push({ kind: 'ended', turn: dropped.turn, outcome: { kind: 'interrupted' }, costs: {} });
+}
+
+/** The turn begins that an interrupt was meant for which came too early. */
+function interruptLate(work: Work, line: Line): void {
+  const [first] = work.state.turns;
+  if (work.state.stopping !== 'early' || first === undefined) return;
+  if (uuidOf(first.turn) !== line['command_uuid']) return;
+  change(work, { stopping: true });
+  write(work, 'interrupt', (id) => ({ id }));
 }
 
 /** Claude puts something out. With nothing asked it has woken by itself: a background task ended. */

@@ -74,13 +74,13 @@ export const TURNS: readonly WarmCase[] = [
     },
   },
   {
-    name: 'a turn that the API refuses fails with the reason; nothing was said; the next one is answered by the same process',
+    name: 'a turn that the API refuses fails with the reason; the next one is answered by the same process',
     on: 'bypass',
     async run(agent, kit) {
       for (const { input, code } of kit.words.refusals) {
         const { ended, signals } = await agent.turn(input);
         expect(ended.outcome).toMatchObject({ kind: 'failed', code, message: expect.stringMatching(/\S/) });
-        expect(textsOf(signals)).toEqual([]);
+        expect(textsOf(signals).join('')).not.toMatch(/error|refused/i);
         const next = await agent.turn(kit.words.say(`after ${code}`));
         expect(textsOf(next.signals)).toEqual([`after ${code}`]);
       }
@@ -90,9 +90,11 @@ export const TURNS: readonly WarmCase[] = [
     name: 'a stream that is cut is taken up again: what was said of it has its end, and the truth comes whole',
     on: 'bypass',
     async run(agent, kit) {
-      const { ended, signals } = await agent.turn(kit.words.cutOnce);
-      expect(ended.outcome.kind).toBe('completed');
-      expect(textsOf(signals).join('').trim()).not.toBe('');
+      for (const { input, last } of kit.words.cuts) {
+        const { ended, signals } = await agent.turn(input);
+        expect(ended.outcome.kind).toBe('completed');
+        expect(textsOf(signals).at(-1)?.trim().endsWith(last)).toBe(true);
+      }
     },
   },
 ];
