@@ -8,7 +8,7 @@ import type { AgentBinary, AgentSettings, Dialect } from '../../src/agents/diale
 import { createDirectHost } from '../../src/process/index.ts';
 import type { TurnInput } from '../../src/protocol/index.ts';
 import { Lifetime } from '../../src/runtime/lifetime.ts';
-import type { AgentCommand, AgentSignal, RuntimeInput } from '../../src/session/ports.ts';
+import type { AgentCommand, AgentSignal, AskAnswer, RuntimeInput } from '../../src/session/ports.ts';
 import { MemoryJournal } from '../support/memory-journal.ts';
 import { Ledger } from './ledger.ts';
 import { strict } from './strict.ts';
@@ -111,8 +111,7 @@ export class Agent<S = unknown> implements AsyncDisposable {
   }
 
   prompt(input: TurnInput): Turn {
-    const id = `trn_${randomUUID().replaceAll('-', '')}`;
-    this.#inputs.set(id, input);
+    const id = this.#minted(input);
     this.#ledger.prompt(id);
     const turn = new Turn(this, id);
     this.#say({ kind: 'prompt', turn: id });
@@ -132,9 +131,19 @@ export class Agent<S = unknown> implements AsyncDisposable {
     this.#say({ kind: 'interrupt' });
   }
 
-  answer(request: string, decision: 'allow' | 'deny', message?: string): void {
-    const answer = { decision, ...(message === undefined ? {} : { message }) };
-    this.#say({ kind: 'answer', request, answer });
+  /** A message for the turn that runs: its id. */
+  steer(input: TurnInput): string {
+    const turn = this.#minted(input);
+    this.#say({ kind: 'steer', turn });
+    return turn;
+  }
+
+  unsteer(turn: string): void {
+    this.#say({ kind: 'unsteer', turn });
+  }
+
+  answer(request: string, decision: 'allow' | 'deny', more: Partial<AskAnswer> = {}): void {
+    this.#say({ kind: 'answer', request, answer: { decision, ...more } });
   }
 
   /** The first signal of a kind, from number `from` on. */
@@ -183,6 +192,12 @@ export class Agent<S = unknown> implements AsyncDisposable {
       accept: (state, command, ids) => keep(watched.accept(state, command, ids)),
       translate: (state, line, ids) => keep(watched.translate(state, line, ids)),
     };
+  }
+
+  #minted(input: TurnInput): string {
+    const id = `trn_${randomUUID().replaceAll('-', '')}`;
+    this.#inputs.set(id, input);
+    return id;
   }
 
   #say(command: AgentCommand): void {

@@ -16,6 +16,7 @@ const WORDS: Omit<Words, 'refusals' | 'silence'> = {
   longStream: 'stream 900 words 20 ms',
   think: 'think then say thought',
   tool: (after) => `tool Bash then say ${after}`,
+  toolUntil: (file) => `tool-until ${file}`,
   longTool: 'tool-hang',
   ask: () => 'ask',
   cuts: [{ input: 'retry-stream\nsay one two three four', last: 'four' }],

@@ -17,6 +17,8 @@ export interface Words {
   readonly think: string;
   /** Runs a tool that goes well, then says `after`. */
   tool(after: string): string;
+  /** Runs a tool that takes until this file is in the working directory. */
+  toolUntil(file: string): string;
   /** Runs a tool that takes until it is interrupted. */
   readonly longTool: string;
   /** In mode `default`: a tool that must be asked for, and would make this file in the working directory. */

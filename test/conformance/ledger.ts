@@ -60,6 +60,11 @@ export class Ledger {
         return this.#receipt(signal);
       case 'ended':
         return this.#ended(signal);
+      case 'steer':
+        // Until it is known to be in another turn it has an ending of its own to come.
+        if (signal.how === 'written') this.#turns.add(signal.turn);
+        else this.#turns.delete(signal.turn);
+        return;
       case 'woke':
       case 'tool-output':
       case 'plan':

@@ -18,6 +18,7 @@ const WORDS: Omit<Words, 'refusals'> = {
   silence: 'silence without headers',
   think: 'think about tools then say thought',
   tool: (after) => `run: echo hi\nsay ${after}`,
+  toolUntil: (file) => `run: until test -e ${file}; do sleep 0.2; done`,
   longTool: 'run: sleep 30',
   ask: (file) => `run: touch ${file}`,
   // The CLI either says it all again (a retry) or keeps what was said and asks for the rest, as it happens to be cut.

@@ -63,7 +63,7 @@ describe('tools', () => {
     await using agent = await start({ mode: 'default' });
     const turn = agent.prompt('run: touch refused.txt\nrun: touch granted.txt');
     const first = await turn.until('ask');
-    agent.answer(first.ask.request, 'deny', 'not this one');
+    agent.answer(first.ask.request, 'deny', { message: 'not this one' });
     expect((await turn.until('tool-done')).output).toContain('not this one');
     const second = await agent.until('ask', agent.signals.indexOf(first) + 1);
     agent.answer(second.ask.request, 'allow');
@@ -83,7 +83,7 @@ describe('tools', () => {
     const turn = warm.prompt('ask: Which colour? Red | Blue');
     const { ask } = await turn.until('ask');
     expect(ask).toMatchObject({ kind: 'question', questions: [{ text: 'Which colour?' }] });
-    warm.answer(ask.request, 'allow', 'Blue');
+    warm.answer(ask.request, 'allow', { answers: { 'Which colour?': ['Blue'] } });
     const done = await turn.until('tool-done');
     expect(done).toMatchObject({ status: 'ok', output: expect.stringContaining('Blue') });
     await turn.ended();

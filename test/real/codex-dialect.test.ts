@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CodexState } from '../../src/agents/codex/index.ts';
 import type { AgentSettings } from '../../src/agents/dialect.ts';
 import type { AgentSignal } from '../../src/session/ports.ts';
-import { Agent, kinds } from '../conformance/agent.ts';
+import { Agent, kinds, textsOf } from '../conformance/agent.ts';
 import { realCodex, type RealKit } from '../conformance/reals.ts';
 
 let kit: RealKit<CodexState>;
@@ -67,17 +67,18 @@ describe('a conversation', () => {
     expect((await warm.turn('say still here')).ended.outcome.kind).toBe('completed');
   });
 
-  test('a message while a turn runs is taken into it', async () => {
-    await using agent = await start();
-    await agent.prompt('stream 200 words every 20ms').until('text');
-    const steered = agent.prompt('say steered');
-    expect((await steered.until('receipt')).turn).toBe(steered.id);
-    const ended = await steered.until('ended');
-    expect(ended.turn).not.toBe(steered.id);
-    expect(steered.signals.filter((signal) => signal.kind === 'text-done')).toMatchObject([
-      { text: 'steered' },
+  test('a message for the turn that runs is taken in while text streams: what was being said is void', async () => {
+    const turn = warm.prompt('stream 200 words every 20ms');
+    await turn.until('text');
+    const steered = warm.steer('say steered');
+    expect((await turn.ended()).outcome.kind).toBe('completed');
+    const steers = turn.signals.filter((signal) => signal.kind === 'steer');
+    expect(steers.map((signal) => [signal.turn, signal.how])).toEqual([
+      [steered, 'written'],
+      [steered, 'taken'],
     ]);
-    expect(kinds(steered.signals)).toContain('text-void');
+    expect(textsOf(turn.signals)).toEqual(['steered']);
+    expect(kinds(turn.signals)).toContain('text-void');
   });
 
   test('a command does not live on behind an interrupt', async () => {
@@ -110,7 +111,7 @@ describe('asking', () => {
     const { ask } = await turn.until('ask');
     expect(ask).toMatchObject({ kind: 'question' });
     expect(ask.questions?.[0]?.text).toContain('Which colour?');
-    agent.answer(ask.request, 'allow', 'blue');
+    agent.answer(ask.request, 'allow', { answers: { [ask.questions?.[0]?.id ?? '']: ['blue'] } });
     expect((await turn.ended()).outcome.kind).toBe('completed');
     const request = await kit.model.waitForRequest(
       (one) => one.toolResults.length > 0 && one.lastUserText.startsWith('ask:'),

@@ -29,7 +29,7 @@ export const ASKING: readonly WarmCase[] = [
     async run(agent, kit) {
       const turn = agent.prompt(kit.words.ask('refused.txt'));
       const { ask } = await turn.until('ask');
-      agent.answer(ask.request, 'deny', 'not today');
+      agent.answer(ask.request, 'deny', { message: 'not today' });
       expect((await turn.ended()).outcome.kind).toBe('completed');
       expect((await turn.until('tool-done')).status).toBe('denied');
       expect(isThere(kit, 'refused.txt')).toBe(false);
