@@ -4,6 +4,7 @@
  */
 import { closeSync, fstatSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Standard output. Writes to a pipe never block the process: a fake whose host does not read still hears signals and its host. */
 export class Out {
@@ -11,6 +12,8 @@ export class Out {
   #muted = false;
   #gone = false;
   #waiting = [];
+  /** The line that is between its two halves. */
+  #torn;
 
   constructor() {
     // A host that has closed the pipe: both real agents live on and end at the end of their stdin.
@@ -30,6 +33,26 @@ export class Out {
 
   /** Resolves at once, or when the pipe has room again. */
   async write(bytes) {
+    while (this.#torn !== undefined) await this.#torn;
+    await this.#put(bytes);
+  }
+
+  /** In two halves, MS apart. What else is written meanwhile comes behind both. */
+  async torn(bytes, ms) {
+    while (this.#torn !== undefined) await this.#torn;
+    this.#torn = this.#halves(bytes, ms);
+    await this.#torn;
+    this.#torn = undefined;
+  }
+
+  async #halves(bytes, ms) {
+    const half = Math.ceil(bytes.length / 2);
+    await this.#put(bytes.subarray(0, half));
+    await sleep(ms);
+    await this.#put(bytes.subarray(half));
+  }
+
+  async #put(bytes) {
     if (this.#muted || this.#gone || this.#stream.write(bytes)) return;
     await new Promise((resolve) => this.#waiting.push(resolve));
   }

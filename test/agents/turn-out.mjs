@@ -2,7 +2,6 @@
  * The lines of one turn, counted, with the faults that strike at a line.
  * Knows nothing of what the lines say.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { complain, never } from './stdio.mjs';
 
 /** Thrown out of a turn whose signal was aborted. */
@@ -104,12 +103,8 @@ export class TurnOut {
   }
 
   async #write(bytes, ending) {
-    if (this.#faults.has('torn-lines')) {
-      const half = Math.ceil(bytes.length / 2);
-      await this.#out.write(bytes.subarray(0, half));
-      await sleep(Number(this.#faults.argument('torn-lines', '5')));
-      return void (await this.#out.write(bytes.subarray(half)));
-    }
+    if (this.#faults.has('torn-lines'))
+      return this.#out.torn(bytes, Number(this.#faults.argument('torn-lines', '5')));
     const written = this.#out.write(bytes);
     await (ending ? written : this.wait(written));
   }

@@ -106,7 +106,8 @@ export class Ledger {
   #ended({ turn }: Of<'ended'>): void {
     if (turn !== undefined && !this.#turns.delete(turn)) this.#fault(`${turn} ended and was not open`);
     if (this.#turns.size > 0) return;
-    for (const open of [...this.#previews.keys(), ...this.#tools])
-      this.#fault(`${open} stays open behind an ending`);
+    for (const block of this.#previews.keys()) this.#fault(`${block} stays open behind an ending`);
+    // Agents leave tools open; the session closes them with the turn.
+    this.#tools.clear();
   }
 }

@@ -11,32 +11,48 @@ function faultWords(kit: Kit, fault: string): string {
   return kit.words.fault(fault);
 }
 
-/** Faults that a turn survives, and the notice that each leaves. */
-const SURVIVED: Readonly<Record<string, string>> = {
-  'late-receipt': '',
-  fallback: '',
-  'retry-stream': '',
-  'repeated-tool-ids': '',
-  'repeated-message-ids': '',
-  'second-result': '',
-  'invalid-utf8': '',
-  garbage: 'not_json',
-  'unknown-types': 'unknown_message',
-  'huge-line:3': 'line_too_long',
-};
+interface Survived {
+  readonly fault: string;
+  /** What it leaves behind for people. */
+  readonly notice?: string;
+  /** The agent says nothing in such a turn. */
+  readonly mute?: true;
+  readonly contradicts?: RegExp;
+}
 
-const survived = Object.entries(SURVIVED).map(([fault, notice]): WarmCase => ({
-  name: `${fault}: the turn is understood all the same${notice === '' ? '' : `, with a notice (${notice})`}`,
+/** Faults that a turn survives. */
+const SURVIVED: readonly Survived[] = [
+  { fault: 'late-receipt' },
+  { fault: 'fallback' },
+  { fault: 'retry-stream' },
+  { fault: 'repeated-tool-ids' },
+  { fault: 'repeated-message-ids' },
+  { fault: 'second-result' },
+  // Its delta is broken, its finished message is not: the message is the truth.
+  { fault: 'invalid-utf8', contradicts: /is not its deltas/ },
+  { fault: 'torn-lines:2' },
+  { fault: 'crlf' },
+  { fault: 'stderr-flood:1' },
+  { fault: 'open-tools' },
+  { fault: 'empty-result', mute: true },
+  { fault: 'bare-result' },
+  { fault: 'no-opening' },
+  { fault: 'garbage', notice: 'not_json' },
+  { fault: 'unknown-types', notice: 'unknown_message' },
+  { fault: 'huge-line:3', notice: 'line_too_long' },
+];
+
+const survived = SURVIVED.map(({ fault, notice, mute, contradicts }): WarmCase => ({
+  name: `${fault}: the turn is understood all the same${notice === undefined ? '' : `, with a notice (${notice})`}`,
   on: 'bypass',
   absent,
-  notices: notice === '' ? [] : [notice],
-  // Its delta is broken, its finished message is not: the message is the truth.
-  ...(fault === 'invalid-utf8' ? { contradicts: /is not its deltas/ } : {}),
+  ...(notice === undefined ? {} : { notices: [notice] }),
+  ...(contradicts === undefined ? {} : { contradicts }),
   async run(agent, kit) {
     const turn = agent.prompt(faultWords(kit, fault));
     expect((await turn.ended()).outcome).toMatchObject({ kind: 'completed' });
-    expect(textsOf(turn.signals).join('\n')).toContain('behind it');
-    if (notice !== '') expect(agent.notices()).toContain(notice);
+    expect(textsOf(turn.signals).join('\n').includes('behind it')).toBe(mute !== true);
+    if (notice !== undefined) expect(agent.notices()).toContain(notice);
     const next = await agent.turn(kit.words.say('next'));
     expect(textsOf(next.signals)).toEqual(['next']);
     expect(kinds(turn.signals).filter((kind) => kind === 'ended')).toHaveLength(2);
@@ -51,7 +67,7 @@ async function dies(agent: Agent, words: string): Promise<void> {
   expect(kinds(turn.signals)).not.toContain('ended');
 }
 
-const deadly = ['die@4', 'half@4', 'kill-self@4'].map((fault): OwnCase => ({
+const deadly = ['die@4', 'half@4', 'kill-self@4', 'exit-clean@4'].map((fault): OwnCase => ({
   name: `${fault}: its end is seen, and none of the turn is made up`,
   on: 'own',
   absent,
