@@ -3,11 +3,16 @@
  *   --minutes N   so long (1)          --seed S     the seed (the clock's)
  *   --run R       only this run of it  --seconds T  one run's time (20)     --profile P  only this kind
  *   --keep-going  do not end with the first violation
+ *   --real --kills K [--agent claude|codex]  the real CLIs on the fake model, until the daemon was killed so often (20 kills a run)
  */
 import { parseArgs } from 'node:util';
 import { makePlan, PROFILES, type Profile } from './plan/plan.ts';
+import { runReal } from './real.ts';
 import { reportOf } from './report.ts';
-import { run } from './run/run.ts';
+import { run, type Outcome } from './run/run.ts';
+
+/** Of a run with the real CLIs: a home lives as long. */
+const KILLS_A_RUN = 20;
 
 const { values } = parseArgs({
   options: {
@@ -17,6 +22,9 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '20' },
     profile: { type: 'string' },
     'keep-going': { type: 'boolean', default: false },
+    real: { type: 'boolean', default: false },
+    kills: { type: 'string', default: '20' },
+    agent: { type: 'string' },
   },
 });
 process.exitCode = await main();
@@ -28,15 +36,9 @@ async function main(): Promise<number> {
   const total = { runs: 0, kills: 0, freezes: 0, fills: 0, turns: 0, events: 0, followed: 0, violations: 0 };
   console.log(`seed ${values.seed}`);
   for (let number = first; number <= last; number += 1) {
-    if (number > first && performance.now() > ends) break;
-    const outcome = await run(
-      makePlan({
-        seed: values.seed,
-        number,
-        ms: Number(values.seconds) * 1000,
-        profile: profileOf(values.profile),
-      }),
-    );
+    if (number > first && (values.real ? total.kills >= Number(values.kills) : performance.now() > ends))
+      break;
+    const outcome = await (values.real ? real(number, Number(values.kills) - total.kills) : fake(number));
     console.log(reportOf(outcome));
     total.runs += 1;
     total.violations += outcome.violations.length;
@@ -46,6 +48,18 @@ async function main(): Promise<number> {
   }
   console.log(`seed ${values.seed} in all: ${JSON.stringify(total)}`);
   return total.violations === 0 ? 0 : 1;
+}
+
+function fake(number: number): Promise<Outcome> {
+  const ms = Number(values.seconds) * 1000;
+  return run(makePlan({ seed: values.seed, number, ms, profile: profileOf(values.profile) }));
+}
+
+function real(number: number, left: number): Promise<Outcome> {
+  const { agent, seed } = values;
+  if (agent !== undefined && agent !== 'claude' && agent !== 'codex')
+    throw new Error(`--agent ${agent}: claude or codex`);
+  return runReal({ seed, number, kills: Math.min(left, KILLS_A_RUN), agent });
 }
 
 function profileOf(name: string | undefined): Profile | undefined {

@@ -19,11 +19,12 @@ export function summaryOf({ plan, counts, violations }: Outcome): string {
 export function reportOf(outcome: Outcome): string {
   const { plan, history, violations, deeds, logs } = outcome;
   if (violations.length === 0) return `${summaryOf(outcome)}; ${JSON.stringify(history.done)}`;
-  const replay = `npm run chaos -- --seed ${plan.seed} --run ${String(plan.number)} --profile ${plan.profile} --seconds ${String(plan.ms / 1000)}`;
+  const real = `npm run chaos -- --real --seed ${plan.seed} --run ${String(plan.number)} --kills ${String(plan.kills ?? 0)}`;
+  const fake = `npm run chaos -- --seed ${plan.seed} --run ${String(plan.number)} --profile ${plan.profile} --seconds ${String(plan.ms / 1000)}`;
   const named = new Set(violations.map(({ session }) => session));
   return [
     summaryOf(outcome),
-    `again: ${replay}`,
+    `again: ${plan.profile === 'real' ? real : fake}`,
     ...violations.map(lineOf),
     `deeds: ${deeds.join(' · ')}`,
     ...history.sessions.filter(({ id }) => named.has(id)).map((session) => sessionOf(session, violations)),

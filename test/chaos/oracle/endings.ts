@@ -35,17 +35,31 @@ function ofTurn(session: SessionHistory, turn: string, events: readonly Event[])
       `${events.at(-1)?.type ?? ''} at ${String(events.at(-1)?.seq)} behind its ending at ${String(ending.seq)}`,
     );
   const starts = events.filter((event) => event.type === 'turn.started');
-  if (starts.length > 1) say(`started ${String(starts.length)} times`);
+  const [, second] = starts;
+  // It may be handed to another process, but only as long as nothing came of the first.
+  const done = second === undefined ? undefined : events.slice(0, events.indexOf(second)).find(isWork);
+  if (done !== undefined)
+    say(`started again at ${String(second?.seq)}, behind ${done.type} at ${String(done.seq)}`);
   const byUser = events[0]?.type === 'turn.queued';
   if (!byUser && starts[0]?.data['origin'] !== 'agent') say(`its first event is ${events[0]?.type ?? ''}`);
+  const shown = ending === undefined ? [] : wronglyShown(session, turn, ending);
+  return [...found, ...shown, ...openInside(session, turn, events)];
+}
+
+/** The turn's view, where it has one that is over, says what its ending says. */
+function wronglyShown(session: SessionHistory, turn: string, ending: Event): Violation[] {
   const shown = session.turns.find(({ id }) => id === turn);
-  if (ending !== undefined && shown !== undefined && shown.state !== 'queued' && shown.state !== 'running') {
-    if (`turn.${shown.state}` !== ending.type)
-      say(`it is shown as ${shown.state} and ended with ${ending.type}`);
-    if (shown.endSeq !== ending.seq)
-      say(`it is shown to end at ${String(shown.endSeq)}, not ${String(ending.seq)}`);
-  }
-  return [...found, ...openInside(session, turn, events)];
+  if (shown === undefined || shown.state === 'queued' || shown.state === 'running') return [];
+  const wrong: string[] = [];
+  if (`turn.${shown.state}` !== ending.type)
+    wrong.push(`it is shown as ${shown.state} and ended with ${ending.type}`);
+  if (shown.endSeq !== ending.seq)
+    wrong.push(`it is shown to end at ${String(shown.endSeq)}, not ${String(ending.seq)}`);
+  return wrong.map((what) => ({ promise: 'P1', session: session.id, turn, what }));
+}
+
+function isWork({ type }: Event): boolean {
+  return /^(?:message|reasoning|tool)\./.test(type);
 }
 
 /** What a turn began inside itself is closed when it ends. */
@@ -93,7 +107,7 @@ function oneAtATime(session: SessionHistory): Violation[] {
   const found: Violation[] = [];
   for (const event of session.journal) {
     if (event.type === 'turn.started') {
-      if (running !== undefined)
+      if (running !== undefined && running !== event.turn)
         found.push({
           promise: 'P1',
           session: session.id,

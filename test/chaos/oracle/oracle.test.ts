@@ -113,10 +113,14 @@ test('P1: a turn that was accepted and is not in the journal', () => {
   expect(found({ messages })).toContainEqual(expect.stringMatching(/^P1 m1 was accepted and is not/));
 });
 
-test('P1: a turn that starts twice, and one that starts in another', () => {
-  const twice = GOOD.toSpliced(4, 0, event(0, 'turn.started', { origin: 'user' }));
-  const journal = twice.map((one, index) => ({ ...one, seq: index + 1 }));
-  expect(found({ journal })).toEqual(['P1 started 2 times', 'P1 started while trn_1 ran']);
+test('P1: a turn that starts again behind something that came of it, and one that starts in another', () => {
+  const again = (place: number, turn?: string): string[] => {
+    const journal = GOOD.toSpliced(place, 0, event(0, 'turn.started', { origin: 'agent' }, turn));
+    return found({ journal: journal.map((one, index) => ({ ...one, seq: index + 1 })) });
+  };
+  expect(again(5)).toEqual(['P1 started again at 6, behind message.delta at 5']);
+  expect(again(4)).toEqual([]);
+  expect(again(4, 'trn_2')).toEqual(['P1 0 endings: ', 'P1 started while trn_1 ran']);
 });
 
 test('P1: a turn shown otherwise than it ended', () => {

@@ -51,6 +51,7 @@ const WEIGHTS: Readonly<Record<Profile, Weights>> = {
   },
   faults: { 'kill-daemon': 3, 'freeze-daemon': 1 },
   shutdown: { ...DAEMON, shutdown: 5 },
+  real: { 'kill-daemon': 8, 'kill-starting-daemon': 1 },
   disk: { 'kill-daemon': 3, 'fill-disk': 4, 'fill-disk-kill-daemon': 4 },
   all: {
     'kill-daemon': 5,
@@ -77,6 +78,7 @@ const PACE_MS: Readonly<Record<Profile, readonly [number, number]>> = {
   keeper: [200, 1500],
   faults: [500, 3000],
   shutdown: [200, 1500],
+  real: [50, 1500],
   disk: [600, 3500],
   all: [200, 2000],
 };

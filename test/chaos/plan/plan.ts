@@ -7,7 +7,8 @@ import { planDeeds, type PlannedDeed } from './deeds.ts';
 import { Dice } from './dice.ts';
 
 export const PROFILES = ['daemon', 'agents', 'keeper', 'faults', 'shutdown', 'disk', 'all'] as const;
-export type Profile = (typeof PROFILES)[number];
+/** `real`: the real CLIs on the fake model (real.ts); the others are for the fakes. */
+export type Profile = (typeof PROFILES)[number] | 'real';
 
 export interface Plan {
   /** What replays it. */
@@ -18,6 +19,8 @@ export interface Plan {
   readonly maxWarm: number;
   readonly clients: readonly PlannedClient[];
   readonly deeds: readonly PlannedDeed[];
+  /** The deeds end when the daemon was killed so often: one that met nobody does not count. */
+  readonly kills?: number;
 }
 
 export interface PlanWish {

@@ -3,7 +3,7 @@ import type { Plan, Profile } from '../plan/plan.ts';
 
 const AGENTS = new URL('../../agents/', import.meta.url).pathname;
 
-const CALM: ReadonlySet<Profile> = new Set(['daemon', 'shutdown', 'disk']);
+const CALM: ReadonlySet<Profile> = new Set(['daemon', 'shutdown', 'disk', 'real']);
 
 export function configFor(plan: Plan, paths = fakes()): string {
   const factor = CALM.has(plan.profile) ? 8 : 1;

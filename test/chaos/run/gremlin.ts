@@ -25,9 +25,11 @@ export class Gremlin {
     this.#over = over;
   }
 
-  async run(deeds: readonly PlannedDeed[]): Promise<void> {
+  /** Until the deeds or the time are over, or the daemon was killed so often. */
+  async run(deeds: readonly PlannedDeed[], kills = Number.POSITIVE_INFINITY): Promise<void> {
     this.#began = performance.now();
     for (const deed of deeds) {
+      if (this.#world.done.daemonKills >= kills) break;
       // A machine that is busy starts daemons slowly: what is killed before it answers proves little, so that is a deed of its own.
       if (deed.kind !== 'kill-starting-daemon') await this.#world.reach(this.#over).catch(() => undefined);
       await pass(deed.afterMs, undefined, { signal: this.#over }).catch(() => undefined);
@@ -136,6 +138,7 @@ export class Gremlin {
     if (daemon === undefined) return;
     this.#world.done.shutdowns += 1;
     this.#world.down = true;
+    await this.#world.started();
     this.#world.fell(daemon.pid, starter);
     try {
       await this.#caller

@@ -1,7 +1,7 @@
 /** One run of a plan: a home, its clients and the deeds at once, then the end, then the judgement. */
 import { setTimeout as pass } from 'node:timers/promises';
 import { isEnding } from '../../support/daemon.ts';
-import type { History, Violation } from '../oracle/history.ts';
+import type { History, Received, Violation } from '../oracle/history.ts';
 import { judge } from '../oracle/oracle.ts';
 import type { Plan } from '../plan/plan.ts';
 import { Caller } from './caller.ts';
@@ -11,6 +11,9 @@ import { Decoys } from './decoys.ts';
 import { Gremlin } from './gremlin.ts';
 import { settle } from './settle.ts';
 import { World } from './world.ts';
+
+/** Room for some floods. */
+const DISK_MB = 96;
 
 export interface Outcome {
   readonly plan: Plan;
@@ -32,23 +35,39 @@ export interface Counts {
   readonly followed: number;
 }
 
-export async function run(plan: Plan): Promise<Outcome> {
+/** What runs where the fakes would: see real.ts. */
+export interface OtherAgents {
+  readonly root: string;
+  readonly paths: { readonly claude: string; readonly codex: string };
+  /** What a session of this agent needs. */
+  readonly session: (agent: string) => Record<string, unknown>;
+  /** User messages as they arrived, of which a session's own are those with its markers. */
+  readonly received: (markers: readonly string[]) => Received[];
+}
+
+/** Ends when the plan's time is over, or with its last deed. */
+export async function run(plan: Plan, others?: OtherAgents): Promise<Outcome> {
   const onDisk = plan.profile === 'disk' || plan.profile === 'all';
-  await using world = World.create({ config: configFor(plan), ...(onDisk ? { diskMb: 96 } : {}) });
+  await using world = World.create({
+    config: configFor(plan, others?.paths),
+    diskMb: onDisk ? DISK_MB : undefined,
+    root: others?.root,
+  });
   using decoys = await Decoys.start(world);
   const caller = new Caller(world);
   const ending = new AbortController();
   const over = ending.signal;
   const clients = plan.clients.map(
-    (client, place) => new ChaosClient(client, String(place), { world, caller, over }),
+    (client, place) => new ChaosClient(client, String(place), { world, caller, over, more: others?.session }),
   );
   const gremlin = new Gremlin(world, caller, over);
-  const working = Promise.all([...clients.map((client) => client.run()), gremlin.run(plan.deeds)]);
-  await Promise.race([pass(plan.ms), working]);
+  const mischief = gremlin.run(plan.deeds, plan.kills);
+  const working = Promise.all([...clients.map((client) => client.run()), mischief]);
+  await Promise.race([pass(plan.ms, undefined, { ref: false }), mischief, working]);
   ending.abort();
   await working;
   const sessions = clients.flatMap((client) => client.sessions);
-  const seen = await settle({ world, caller, sessions });
+  const seen = await settle({ world, caller, sessions, received: others?.received });
   const history: History = { ...seen, done: world.done, decoys: decoys.seen(), troubles: world.troubles };
   return {
     plan,

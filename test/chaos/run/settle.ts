@@ -22,6 +22,8 @@ export interface Settling {
   readonly world: World;
   readonly caller: Caller;
   readonly sessions: readonly OpenSession[];
+  /** Of agents that write no log. */
+  readonly received?: ((markers: readonly string[]) => Received[]) | undefined;
 }
 
 export async function settle(settling: Settling): Promise<Pick<History, 'sessions' | 'left'>> {
@@ -30,6 +32,8 @@ export async function settle(settling: Settling): Promise<Pick<History, 'session
   for (const session of sessions) await ended(settling, session);
   for (const session of sessions) seen.set(session.id, await read(settling, session));
   const left = await stop(settling);
+  // The journal is read whoever holds it.
+  await world.endAll();
   const journals = new Map(
     sessions.map(({ id }) => [id, journalOf(join(world.home.path, 'journal.db'), id)]),
   );
@@ -42,7 +46,8 @@ export async function settle(settling: Settling): Promise<Pick<History, 'session
         shown,
         turns,
         journal: journals.get(session.id) ?? [],
-        received: receivedIn(session.log),
+        received:
+          settling.received?.(session.messages.map(({ marker }) => marker)) ?? receivedIn(session.log),
       };
     }),
   };
@@ -122,6 +127,7 @@ async function eventsOf(caller: Caller, session: OpenSession, bound: AbortSignal
 
 /** Stops everything by the public way. Returns what is left of it. */
 async function stop({ world, caller }: Settling): Promise<History['left']> {
+  await world.started();
   const daemon = await world.reach(AbortSignal.timeout(SETTLE_MS)).catch(() => undefined);
   if (daemon !== undefined) {
     world.fell(daemon.pid, 'test');
@@ -140,7 +146,8 @@ async function stop({ world, caller }: Settling): Promise<History['left']> {
 
 /** The journal's file itself, past everything that could colour it. */
 function journalOf(file: string, session: string): Event[] {
-  const db = new DatabaseSync(file, { readOnly: true });
+  // A process that is just being ended may hold the lock a moment longer than it can be seen.
+  const db = new DatabaseSync(file, { readOnly: true, timeout: LEAVE_MS });
   try {
     const rows = db
       .prepare(

@@ -41,19 +41,24 @@ export class World implements AsyncDisposable {
   #starting: Promise<void> | undefined;
   #seen: Access | undefined;
 
-  constructor(home: TestHome, disk: SmallDisk | undefined) {
+  /** Stands in the environment or the command of each of its processes. */
+  readonly #trace: string;
+
+  constructor(home: TestHome, disk: SmallDisk | undefined, trace = home.root) {
     this.home = home;
     this.disk = disk;
+    this.#trace = trace;
   }
 
+  /** `root`: a folder that holds the home and whatever else its agents are told of. */
   static create(options: {
     readonly config: string;
     readonly diskMb?: number | undefined;
-    readonly root?: string;
+    readonly root?: string | undefined;
   }): World {
     const { config, diskMb, root } = options;
     const home = testHome({ config, ...(root === undefined ? {} : { root }) });
-    if (diskMb === undefined) return new World(home, undefined);
+    if (diskMb === undefined) return new World(home, undefined, root);
     const disk = new SmallDisk(home.path, diskMb);
     writeFileSync(join(home.path, 'config.toml'), config);
     return new World(home, disk);
@@ -97,7 +102,7 @@ export class World implements AsyncDisposable {
 
   /** Every living process of this home. */
   processes(): Process[] {
-    return marked(this.home.root).map((one) => ({ ...one, role: roleOf(one.command) }));
+    return marked(this.#trace).map((one) => ({ ...one, role: roleOf(one.command) }));
   }
 
   /** The end of each log of the daemon and the keeper. */
@@ -114,14 +119,22 @@ export class World implements AsyncDisposable {
     this.troubles.push({ promise, what });
   }
 
+  /** No daemon is being started by this run any more: one that comes up behind a stop would be its own doing. */
+  async started(): Promise<void> {
+    await this.#starting;
+  }
+
+  /** Every process of this home is gone. */
+  async endAll(): Promise<void> {
+    for (let all = this.processes(); all.length > 0; all = this.processes()) {
+      for (const one of all) signal(one, 'SIGKILL');
+      await pass(10);
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.disk?.free();
-    for (const { pid, startTime } of this.processes()) {
-      if (!isAlive({ pid, startTime })) continue;
-      process.kill(pid, 'SIGCONT');
-      process.kill(pid, 'SIGKILL');
-    }
-    while (this.processes().length > 0) await pass(10);
+    await this.endAll();
     this.disk?.[Symbol.dispose]();
     await this.home[Symbol.asyncDispose]();
     rmSync(this.aside, { recursive: true, force: true });
