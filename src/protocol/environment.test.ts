@@ -87,6 +87,20 @@ test.each(['LD_PRELOAD=/x.so', 'A B', '', '1A', 'A\0', 'A-B'])(
   },
 );
 
+test('a server that a session brings may have any variable but the mark by which it is found', () => {
+  const wish = (name: string): boolean =>
+    CreateSession.safeParse({
+      agent: 'claude',
+      cwd: '/',
+      mcpServers: { one: { command: 'node', env: { [name]: 'x' } } },
+    }).success;
+  expect([wish('NODE_OPTIONS'), wish('PILOTLIGHT_RUNTIME'), wish('PILOTLIGHT_X')]).toEqual([
+    true,
+    false,
+    false,
+  ]);
+});
+
 test('a NUL in a value is refused: nothing could be started with it', () => {
   for (const field of ['env', 'credentials'])
     expect(CreateSession.safeParse({ agent: 'claude', cwd: '/', [field]: { A: 'x\0y' } }).success).toBe(

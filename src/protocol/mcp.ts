@@ -11,8 +11,13 @@ export const McpName = z
   );
 
 const NoNul = z.string().refine((text) => !text.includes('\0'), 'no NUL character');
-/** Any: whoever names the command may name its variables. */
-const EnvName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable name: letters, digits, underscore');
+/** Any but our own: whoever names the command may name its variables, and the mark is how what is left of it is found (P6). */
+const EnvName = z
+  .string()
+  .regex(
+    /^(?!PILOTLIGHT_)[A-Za-z_][A-Za-z0-9_]*$/,
+    'a variable name: letters, digits, underscore; not PILOTLIGHT_*',
+  );
 const HeaderName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'the name of an HTTP header');
 const HeaderValue = z.string().regex(/^[^\0\r\n]*$/, 'no line break in the value of a header');
 
