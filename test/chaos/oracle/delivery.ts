@@ -35,7 +35,10 @@ function ofMessage(session: SessionHistory, message: Message): Violation[] {
     say(`completed and entered the agent ${String(times)} times`, id);
   if (ending?.data['effects'] === 'none' && times > 0)
     say('entered the agent and is said to have had no effect', id);
-  if (!started && times > 0) say('entered the agent and was never started', id);
+  const steered = ending?.data['stopReason'] === 'steered';
+  // One for a turn that runs may be on its way when that ends.
+  const onItsWay = events.some(({ data }) => data['steered'] !== undefined);
+  if (!started && !steered && !onItsWay && times > 0) say('entered the agent and was never started', id);
   return found;
 }
 
@@ -43,12 +46,17 @@ function says(event: Event | undefined, marker: string): boolean {
   return event?.type === 'turn.queued' && JSON.stringify(event.data['input']).includes(marker);
 }
 
-/** Messages enter in the order of their turns. */
+/** Messages enter in the order in which their turns started; one that was taken into another turn has no start of its own. */
 function inOrder(session: SessionHistory): Violation[] {
-  const queued = session.journal
-    .filter(({ type }) => type === 'turn.queued')
-    .map(({ data }) => String(data['input']));
-  const places = session.received.map(({ text }) => queued.indexOf(text)).filter((place) => place >= 0);
+  const inputs = new Map(
+    session.journal
+      .filter(({ type }) => type === 'turn.queued')
+      .map(({ turn, data }) => [turn, String(data['input'])]),
+  );
+  const started = session.journal
+    .filter(({ type }) => type === 'turn.started')
+    .map(({ turn }) => inputs.get(turn));
+  const places = session.received.map(({ text }) => started.lastIndexOf(text)).filter((place) => place >= 0);
   const wrong = places.findIndex((place, index) => index > 0 && place < (places[index - 1] ?? 0));
   if (wrong < 0) return [];
   return [

@@ -106,7 +106,7 @@ function oneAtATime(session: SessionHistory): Violation[] {
   let running: string | undefined;
   const found: Violation[] = [];
   for (const event of session.journal) {
-    if (event.type === 'turn.started') {
+    if (event.type === 'turn.started' && event.data['steered'] === undefined) {
       if (running !== undefined && running !== event.turn)
         found.push({
           promise: 'P1',

@@ -7,8 +7,12 @@ export function textViolations(history: History): Violation[] {
   return history.sessions.flatMap((session) =>
     turnsOf(session.journal).flatMap(([turn, events]) => {
       const message = session.messages.find(({ answers }) => answers.some((answer) => answer.turn === turn));
+      // What was taken into the turn speaks in it too.
+      const steered = session.journal.some(
+        ({ data, turn: own }) => data['steered'] === turn || (own === turn && data['steered'] !== undefined),
+      );
       const said = [
-        ...wrongText(events, turn, message?.expects),
+        ...(steered ? [] : wrongText(events, turn, message?.expects)),
         ...(message?.expects.kind === 'garbled' ? [] : wrongPreviews(events)),
       ];
       const lost =

@@ -8,6 +8,8 @@ export interface PlannedSend {
   readonly kind: 'send';
   readonly pauseMs: number;
   readonly message: PlannedMessage;
+  /** What is to be done when a turn runs. */
+  readonly whenBusy: 'reject' | 'queue' | 'steer' | 'interrupt';
   /** So many requests with the same key at once. */
   readonly copies: number;
   readonly interruptAfterMs: number | undefined;
@@ -74,9 +76,10 @@ function sendOf(dice: Dice, message: PlannedMessage, pauseMs: number): PlannedSe
     kind: 'send',
     pauseMs,
     message,
+    whenBusy: dice.weighted({ reject: 4, queue: 4, steer: 1, interrupt: 1 }),
     copies: dice.chance(0.2) ? dice.between(2, 3) : 1,
     interruptAfterMs: interrupts ? dice.between(0, 400) : undefined,
-    waits: message.endless || dice.chance(0.85),
+    waits: message.endless || dice.chance(0.7),
     again: dice.chance(0.2),
   };
 }

@@ -57,9 +57,10 @@ function sendOf(dice: Dice, marker: string): PlannedStep {
     kind: 'send',
     pauseMs: dice.chance(0.7) ? 0 : dice.between(0, 300),
     message: { marker, input, expects, calm: true, endless: false },
+    whenBusy: dice.pick(['reject', 'queue'] as const),
     copies: dice.chance(0.2) ? 2 : 1,
     interruptAfterMs: dice.chance(0.05) ? dice.between(0, 600) : undefined,
-    waits: true,
+    waits: dice.chance(0.8),
     again: dice.chance(0.2),
   };
 }

@@ -96,12 +96,14 @@ export class ChaosClient {
 
   async #send(session: OpenSession, step: PlannedSend): Promise<void> {
     const { input, marker, expects, calm, endless } = step.message;
-    const message = { marker, input, expects, calm, endless, unsure: false, answers: [] as Answer[] };
+    // What becomes of a message for a turn that runs is that turn's affair.
+    const own = calm && step.whenBusy !== 'steer';
+    const message = { marker, input, expects, calm: own, endless, unsure: false, answers: [] as Answer[] };
     session.messages.push(message);
     const key = this.#key();
     const path = `/v1/sessions/${session.id}/turns`;
     const once = async (): Promise<Reply> => {
-      const reply = await this.#ask('POST', path, { input }, key);
+      const reply = await this.#ask('POST', path, { input, whenBusy: step.whenBusy }, key);
       message.answers.push({
         status: reply.status,
         turn: reply.body?.id,
@@ -111,6 +113,7 @@ export class ChaosClient {
       return reply;
     };
     message.unsure = true;
+    if (step.whenBusy === 'interrupt') session.interrupted = true;
     const replies = await Promise.all(Array.from({ length: step.copies }, once));
     message.unsure = false;
     const turn = replies.find(({ status }) => status === 202)?.body.id;
