@@ -388,7 +388,7 @@ describe('slowness and size', () => {
   });
 
   test('a client that does not take its answer is cut', async () => {
-    port = await listen({ idleMs: 200, connections: 1 });
+    port = await listen({ idleMs: 1000, connections: 1 });
     const { id } = (await host.create({ agent: 'claude', cwd: '/' }, { by: { kind: 'client' } })).value;
     const message = 'x'.repeat(40_000);
     for (let n = 0; n < 1000; n += 1) host.append(id, 'notice', { level: 'info', code: 'x', message });

@@ -24,6 +24,8 @@ beforeAll(async () => {
     join(home.path, 'config.toml'),
     `[workspace]
 roots = ["${roots}", "${join(home.root, 'not-there')}"]
+[pool]
+warmOnCreate = false
 [agents]
 env = ["MY_SETTING", "MY_KEY", "PILOTLIGHT_SECRET"]
 [agents.claude]
