@@ -18,6 +18,8 @@ export interface AgentSettings {
   readonly model?: string;
   readonly mode: SessionMode;
   readonly systemPrompt?: string;
+  /** There are rules: every call of a tool is to be judged, also those that the agent would let pass by itself. */
+  readonly judged?: boolean;
   /** The agent's own id of the conversation to continue; absent for a new one. */
   readonly resume?: string;
   /** A UUID minted for this start: the id of a new conversation, where the agent lets its host choose. */

@@ -10,6 +10,7 @@ import {
   type Effect,
   type PermissionAnswer,
   type SessionInput,
+  type Verdict,
 } from './inputs.ts';
 import type { AgentAsk, AskAnswer } from './ports.ts';
 import type { Fact, GrantedRule, OpenAsk, SessionState } from './state.ts';
@@ -29,14 +30,19 @@ export function asked(state: SessionState, ask: AgentAsk, context: DecideContext
     questions: (ask.questions ?? []).map((question) => question.id),
     ...(rule === undefined ? {} : { rule }),
   };
+  const stopped = state.turn.kind !== 'running' || state.turn.stopping !== undefined;
+  if (stopped && ask.check === true) return NOTHING;
   const facts: Fact[] = [requested(state, { ask, open }, context), { type: '#asked', ask: open }];
-  if (state.turn.kind !== 'running' || state.turn.stopping !== undefined)
+  if (stopped)
     return {
       facts: [...facts, resolved(state, open, { decision: 'cancelled', by: { kind: 'turn_end' } })],
       effects: [],
     };
   const verdict = ask.kind === 'question' ? undefined : (granted(state, rule) ?? context.judge(state, ask));
-  if (verdict === undefined) return { facts, effects: [] };
+  if (verdict === undefined || verdict.decision === 'ask')
+    return ask.check === true
+      ? { facts: [], effects: [answer(open, { decision: verdict?.decision ?? 'pass' })] }
+      : { facts, effects: [] };
   const { decision, message } = verdict;
   const by: By = { kind: 'policy', name: verdict.rule };
   const said = message === undefined ? {} : { message };
@@ -98,10 +104,7 @@ function grantable(ask: AgentAsk): GrantedRule | undefined {
   return { tool: name, ...(typeof command === 'string' ? { match: command } : {}) };
 }
 
-function granted(
-  state: SessionState,
-  rule: GrantedRule | undefined,
-): { readonly decision: 'allow'; readonly rule: string; readonly message?: string } | undefined {
+function granted(state: SessionState, rule: GrantedRule | undefined): Verdict | undefined {
   if (rule === undefined) return undefined;
   const found = state.granted.find((one) => one.tool === rule.tool && one.match === rule.match);
   return found === undefined ? undefined : { decision: 'allow', rule: 'allowed for this session' };

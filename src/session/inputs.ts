@@ -73,7 +73,8 @@ export interface PermissionAnswer {
 
 /** What a rule says of something that the agent asks. */
 export interface Verdict {
-  readonly decision: 'allow' | 'deny';
+  /** `ask`: a person decides, also where the agent would not ask by itself. */
+  readonly decision: 'allow' | 'deny' | 'ask';
   /** The rule, in words. */
   readonly rule: string;
   /** What the agent reads of a denial. */

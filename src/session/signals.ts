@@ -38,7 +38,14 @@ export interface AgentAsk {
   /** The agent's own id of its request. */
   readonly request: string;
   readonly kind: 'tool' | 'question';
-  readonly tool?: { readonly id: string; readonly name: string; readonly input: unknown };
+  readonly tool?: {
+    readonly id: string;
+    readonly name: string;
+    readonly kind: ToolKind;
+    readonly input: unknown;
+  };
+  /** The agent would go on unasked: only a rule may stop it or have a person asked; without one it passes. */
+  readonly check?: true;
   readonly diff?: string;
   readonly reason?: string;
   readonly questions?: NonNullable<EventData<'permission.requested'>['questions']>;
@@ -120,7 +127,8 @@ export type AgentCommand =
   | { readonly kind: 'answer'; readonly request: string; readonly answer: AskAnswer };
 
 export interface AskAnswer {
-  readonly decision: 'allow' | 'deny';
+  /** `pass`, `ask`: of a check. The agent goes on as it would have, or asks. */
+  readonly decision: 'allow' | 'deny' | 'pass' | 'ask';
   /** What the agent reads of a denial. */
   readonly message?: string;
   /** The tool's input as a person edited it. */

@@ -12,6 +12,8 @@ import { BOUNDS, newState, type ClaudeState } from './state.ts';
 import { translate } from './translate.ts';
 
 const INITIALIZE = 'initialize';
+/** Names our hook before every tool: it fires in every mode, whatever the repository's own settings allow. */
+const JUDGE = 'pilotlight-judge';
 
 /** Rejects with `agent_session_in_use`, or `agent_unavailable` (Claude refused, with its words). */
 export async function greet(
@@ -34,9 +36,10 @@ export async function greet(
 }
 
 /** A system prompt goes by protocol: argv can be read by everyone on the machine. */
-function initialize({ systemPrompt }: AgentSettings): string {
+function initialize({ systemPrompt, judged }: AgentSettings): string {
   return request(INITIALIZE, {
     subtype: 'initialize',
+    ...(judged === true ? { hooks: { PreToolUse: [{ hookCallbackIds: [JUDGE] }] } } : {}),
     ...(systemPrompt === undefined ? {} : { appendSystemPrompt: cleanText(systemPrompt) }),
   });
 }

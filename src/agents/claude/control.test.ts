@@ -22,7 +22,7 @@ describe('a tool that needs a permission', () => {
         ask: {
           request: 'r1',
           kind: 'tool',
-          tool: { id: 't1', name: 'Bash', input: { command: 'ls' } },
+          tool: { id: 't1', name: 'Bash', kind: 'execute', input: { command: 'ls' } },
           reason: 'why',
           editable: true,
         },

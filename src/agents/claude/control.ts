@@ -10,7 +10,7 @@ import { bounded } from '../text.ts';
 import { isRecord, listOf, parseLine, recordOf, stringOf, type Line } from './messages.ts';
 import { isInterruptId } from './render.ts';
 import { BOUNDS, change, write, type OpenAsk, type Work } from './state.ts';
-import { refuseTool } from './tools.ts';
+import { kindOf, refuseTool } from './tools.ts';
 import { atWork } from './turn.ts';
 
 export function translateRequest(work: Work, line: Line): void {
@@ -20,7 +20,7 @@ export function translateRequest(work: Work, line: Line): void {
     case 'can_use_tool':
       return toolAsked(work, to, request);
     case 'hook_callback':
-      return answer(work, to, {});
+      return hookCalled(work, to, request);
     default:
       return refuse(work, to, stringOf(request['subtype']) ?? 'something');
   }
@@ -63,6 +63,30 @@ function isEarly(work: Work, answered: Line): boolean {
   return listOf(answered['still_queued']).includes(uuidOf(first.turn));
 }
 
+/**
+ * Before a tool is used, in every mode, asked about or not (a repository's own settings may let all pass): the session may have rules.
+ * With more of them than can be kept it is denied: what nobody has judged does not pass.
+ */
+function hookCalled(work: Work, to: string, request: Line): void {
+  const input = recordOf(request['input']);
+  if (input['hook_event_name'] !== 'PreToolUse') return answer(work, to, {});
+  atWork(work);
+  const id = stringOf(request['tool_use_id']) ?? '';
+  const name = stringOf(input['tool_name']) ?? 'unknown';
+  const ask: OpenAsk = { request: to, tool: id.slice(0, BOUNDS.id), question: false, hook: true };
+  if (!keeps(work, to)) return decide(work, ask, { decision: 'deny', message: TOO_MANY });
+  change(work, { asks: [...work.state.asks, ask] });
+  const tool = { id, name, kind: kindOf(name), input: input['tool_input'] ?? {} };
+  work.signals.push({ kind: 'ask', ask: { request: to, kind: 'tool', check: true, tool } });
+}
+
+const TOO_MANY = 'Denied: too many requests are open';
+
+function keeps(work: Work, to: string): boolean {
+  const known = work.state.asks.some((open) => open.request === to);
+  return !known && to !== '' && to.length <= BOUNDS.id && work.state.asks.length < BOUNDS.asks;
+}
+
 function toolAsked(work: Work, to: string, request: Line): void {
   atWork(work);
   const id = stringOf(request['tool_use_id']) ?? '';
@@ -70,9 +94,7 @@ function toolAsked(work: Work, to: string, request: Line): void {
   const input = request['input'] ?? {};
   const question = name === 'AskUserQuestion';
   const ask: OpenAsk = { request: to, tool: id.slice(0, BOUNDS.id), question, ...kept(work, input) };
-  const known = work.state.asks.some((open) => open.request === to);
-  if (known || to === '' || to.length > BOUNDS.id || work.state.asks.length >= BOUNDS.asks)
-    return decide(work, ask, { decision: 'deny', message: 'Denied: too many requests are open' });
+  if (!keeps(work, to)) return decide(work, ask, { decision: 'deny', message: TOO_MANY });
   change(work, { asks: [...work.state.asks, ask] });
   const reason = stringOf(request['decision_reason']) ?? stringOf(request['description']);
   work.signals.push({
@@ -80,7 +102,7 @@ function toolAsked(work: Work, to: string, request: Line): void {
     ask: {
       request: to,
       kind: question ? 'question' : 'tool',
-      tool: { id, name, input },
+      tool: { id, name, kind: kindOf(name), input },
       ...(question ? { questions: questionsOf(input) } : {}),
       ...(reason === undefined ? {} : { reason: bounded(reason, BOUNDS.message) }),
       ...(question ? {} : { editable: true }),
@@ -120,6 +142,7 @@ function kept(work: Work, input: unknown): { input?: string } {
 
 /** A deny lets the turn go on: with `interrupt` the words would not reach the model. */
 function decide(work: Work, ask: OpenAsk, given: AskAnswer): void {
+  if (ask.hook === true) return judged(work, ask, given);
   if (given.decision === 'deny') {
     refuseTool(work, ask.tool);
     const message = bounded(given.message ?? 'Denied', BOUNDS.message);
@@ -131,6 +154,15 @@ function decide(work: Work, ask: OpenAsk, given: AskAnswer): void {
   return answer(work, ask.request, {
     behavior: 'allow',
     ...(input === undefined ? {} : { updatedInput: input }),
+  });
+}
+
+function judged(work: Work, ask: OpenAsk, { decision, message }: AskAnswer): void {
+  if (decision === 'pass') return answer(work, ask.request, {});
+  if (decision === 'deny') refuseTool(work, ask.tool);
+  const reason = message === undefined ? {} : { permissionDecisionReason: bounded(message, BOUNDS.message) };
+  answer(work, ask.request, {
+    hookSpecificOutput: { hookEventName: 'PreToolUse', permissionDecision: decision, ...reason },
   });
 }
 

@@ -50,6 +50,8 @@ const OpenAsk = z.object({
   /** The tool call; '' when not named. */
   tool: id,
   question: z.boolean(),
+  /** A check before a tool is used, not a question of its own. */
+  hook: z.boolean().optional(),
   /** The input asked about, as JSON text; absent when it is too long to keep. */
   input: z.string().max(BOUNDS.input).optional(),
 });

@@ -52,7 +52,7 @@ const INTERRUPTED = /^\[Request interrupted by user/;
 const DENIED =
   /doesn't want to (?:proceed with|take) this|haven't granted it yet|^Permission to use .{1,200} (?:has been|was) denied|permission (?:was |has been )?denied by/i;
 
-function kindOf(name: string): ToolKind {
+export function kindOf(name: string): ToolKind {
   if (name.startsWith('mcp__')) return 'mcp';
   return KINDS.get(name) ?? (name.startsWith('Bash') ? 'execute' : 'other');
 }

@@ -109,7 +109,7 @@ function commandAsked(params: unknown): Question {
     codexTurn: turnId,
     ask: {
       kind: 'tool',
-      tool: { id: itemId, name: 'shell', input },
+      tool: { id: itemId, name: 'shell', kind: 'execute', input },
       ...(reason ? { reason } : {}),
     },
   };
@@ -124,7 +124,7 @@ function fileChangeAsked(work: Work, params: unknown): Question {
     codexTurn: turnId,
     ask: {
       kind: 'tool',
-      tool: { id: itemId, name: 'apply_patch', input },
+      tool: { id: itemId, name: 'apply_patch', kind: 'edit', input },
       ...(diff === undefined ? {} : { diff }),
       ...(reason ? { reason } : {}),
     },
@@ -144,7 +144,7 @@ function permissionsAsked(work: Work, params: unknown): Question | undefined {
     profile,
     ask: {
       kind: 'tool',
-      tool: { id: itemId, name: 'request_permissions', input: granted },
+      tool: { id: itemId, name: 'request_permissions', kind: 'other', input: granted },
       ...(reason ? { reason } : {}),
     },
   };
@@ -184,7 +184,7 @@ function elicited(params: unknown): Question | undefined {
     codexTurn: turnId,
     ask: {
       kind: 'tool',
-      tool: { id: `elicitation:${serverName}`, name: `mcp__${serverName}`, input },
+      tool: { id: `elicitation:${serverName}`, name: `mcp__${serverName}`, kind: 'mcp', input },
       reason: message,
     },
   };
@@ -193,13 +193,13 @@ function elicited(params: unknown): Question | undefined {
 function legacyCommandAsked(params: unknown): Question {
   const { callId, command, cwd, reason } = LegacyCommandApproval.parse(params);
   const input = { command: command.join(' '), ...(cwd ? { cwd } : {}) };
-  const tool = { id: callId, name: 'shell', input };
+  const tool = { id: callId, name: 'shell', kind: 'execute', input } as const;
   return { codexTurn: null, ask: { kind: 'tool', tool, ...(reason ? { reason } : {}) } };
 }
 
 function legacyPatchAsked(params: unknown): Question {
   const { callId, fileChanges, reason } = LegacyPatchApproval.parse(params);
-  const tool = { id: callId, name: 'apply_patch', input: { changes: fileChanges } };
+  const tool = { id: callId, name: 'apply_patch', kind: 'edit', input: { changes: fileChanges } } as const;
   return { codexTurn: null, ask: { kind: 'tool', tool, ...(reason ? { reason } : {}) } };
 }
 

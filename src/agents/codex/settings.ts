@@ -17,6 +17,7 @@ export function threadSettings(settings: AgentSettings, seen: ConfigView | undef
   return {
     cwd: settings.cwd,
     ...MODES[settings.mode],
+    ...(settings.judged === true && ASKS.has(settings.mode) ? { approvalPolicy: 'untrusted' } : {}),
     ...(settings.model === undefined ? {} : { model: settings.model }),
     ...(options.modelProvider === undefined ? {} : { modelProvider: options.modelProvider }),
     ...(settings.systemPrompt === undefined ? {} : { developerInstructions: settings.systemPrompt }),
@@ -32,6 +33,9 @@ const MODES: Readonly<Record<SessionMode, Table>> = {
   readOnly: { approvalPolicy: 'never', sandbox: 'read-only' },
   bypass: { approvalPolicy: 'never', sandbox: 'danger-full-access' },
 };
+
+/** Modes in which rules may have something to say: in the others nothing is asked for because nothing may be done. */
+const ASKS: ReadonlySet<SessionMode> = new Set(['default', 'acceptEdits', 'bypass']);
 
 function threadConfig(settings: AgentSettings, options: CodexOptions, seen: ConfigView | undefined): Table {
   const given: Record<string, Json> = { ...options.config, ...mcpTables(settings.mcp?.servers ?? {}) };
