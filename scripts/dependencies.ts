@@ -12,6 +12,7 @@ const RUNTIME = new Set([
   'hono',
   '@hono/node-server',
   '@hono/zod-openapi',
+  'unbash',
   'zod',
   'ws',
   '@agentclientprotocol/sdk',

@@ -43,6 +43,8 @@ export interface StartFor {
   readonly model?: string;
   readonly mode: AgentSettings['mode'];
   readonly systemPrompt?: string;
+  /** Every call of a tool is to be judged. */
+  readonly judged: boolean;
   readonly resume?: string;
   readonly freshId: string;
   readonly agentOptions: Readonly<Record<string, unknown>>;

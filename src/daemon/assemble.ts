@@ -11,6 +11,7 @@ import { Lifetime } from '../runtime/lifetime.ts';
 import type { RuntimePorts } from '../runtime/ports.ts';
 import type { Journal } from '../session/ports.ts';
 import { pathsOf, type Config } from './config.ts';
+import { judgeOf, withReminder } from './judge.ts';
 import { runCredentialCommand } from './credential-command.ts';
 import { CredentialSource } from './credential-source.ts';
 import { settingsOf, type SettingsSources } from './settings.ts';
@@ -47,12 +48,17 @@ export function assembleHost(options: AssembleOptions): SessionHost {
       maxWaitMs: config.pool.maxWaitMs,
       permissionTimeoutMs: config.permissions.timeoutMs,
     },
-    judge: () => undefined,
+    judge: judgeOf(config.permissions.rules),
     maxQueued: config.session.maxQueued,
     mostSessions: config.limits.sessions,
     roots: config.workspace.roots,
     pool: config.pool,
-    runtimes: runtimeFactory(options, { agents, secrets, credentials }),
+    runtimes: runtimeFactory(options, {
+      agents,
+      secrets,
+      credentials,
+      hasRules: config.permissions.rules.length > 0,
+    }),
     credentials,
     endUnclaimed: () => {
       for (const id of children.unclaimed()) children.discard(id);
@@ -98,7 +104,7 @@ function runtimeFactory(options: AssembleOptions, sources: SettingsSources): Run
           const input = journal.turn(turn)?.input;
           if (input === undefined)
             throw new PilotlightError('internal', `The message of turn ${turn} is not in the journal`);
-          return input;
+          return withReminder(input, wish().spec.readOnly);
         },
         settings: (why) => settingsOf(sources, wish(), why),
         place: ({ path, text }) => secrets.place(path, text),

@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 import { parse as parseToml } from 'smol-toml';
 import { z } from 'zod';
 import { unmarked } from '../process/index.ts';
-import { messageOf, PilotlightError } from '../protocol/index.ts';
+import { messageOf, PilotlightError, PolicyRule } from '../protocol/index.ts';
 
 const ms = (value: number): z.ZodDefault<z.ZodNumber> => z.number().int().positive().default(value);
 
@@ -52,7 +52,13 @@ const Config = z.strictObject({
     .strictObject({ termAfterMs: ms(2000), killAfterMs: ms(2000), stuckAfterMs: ms(2000) })
     .prefault({}),
   keeper: z.strictObject({ graceMs: ms(10 * 60_000) }).prefault({}),
-  permissions: z.strictObject({ timeoutMs: ms(10 * 60_000) }).prefault({}),
+  permissions: z
+    .strictObject({
+      timeoutMs: ms(10 * 60_000),
+      /** Behind the rules of each session. */
+      rules: z.array(PolicyRule).default([]),
+    })
+    .prefault({}),
   session: z.strictObject({ maxQueued: z.number().int().positive().max(10_000).default(100) }).prefault({}),
   pool: z
     .strictObject({

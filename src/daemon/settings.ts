@@ -8,11 +8,14 @@ import type { SecretStore, SessionSecrets, StartWish } from '../host/index.ts';
 import type { RuntimePorts } from '../runtime/ports.ts';
 import type { SessionSpec } from '../session/ports.ts';
 import type { CredentialSource } from './credential-source.ts';
+import { isJudged } from './judge.ts';
 
 export interface SettingsSources {
   readonly agents: Agents;
   readonly secrets: SecretStore;
   readonly credentials: CredentialSource;
+  /** The configuration has rules for what agents do. */
+  readonly hasRules: boolean;
 }
 
 /** `why`: for a process that runs already no command is asked. */
@@ -30,7 +33,8 @@ export async function settingsOf(
     session: spec.id,
     agent: spec.agent,
     cwd: spec.cwd,
-    mode: spec.mode,
+    mode: spec.readOnly === undefined ? spec.mode : 'readOnly',
+    judged: isJudged(spec, sources.hasRules),
     ...(model === undefined ? {} : { model }),
     ...(systemPrompt === undefined ? {} : { systemPrompt }),
     ...(resume === undefined ? {} : { resume }),

@@ -33,7 +33,7 @@ import { Quiet } from './quiet.ts';
 import { recover } from './recover.ts';
 import { reviveSession } from './revive.ts';
 import { mustBeOpen, turnOf, turnsPage } from './turns.ts';
-import { refuseUnsupportedTurn, refuseUnsupportedUpdate, updateOf, wishOf } from './wish.ts';
+import { updateOf, updateWith, wishOf } from './wish.ts';
 
 export class SessionHost implements Host {
   readonly #ports: HostPorts;
@@ -116,7 +116,6 @@ export class SessionHost implements Host {
   }
 
   async update(id: string, request: UpdateSession, caller: Caller): Promise<Answered<SessionView>> {
-    refuseUnsupportedUpdate(request);
     return this.#command(id, caller, (session, draft) => {
       this.#refresh(session, draft, request.credentials);
       const update = updateOf(session.state.spec, request);
@@ -135,12 +134,13 @@ export class SessionHost implements Host {
 
   async send(id: string, request: SendTurn, caller: Caller): Promise<Answered<TurnView>> {
     this.#refuseWhenDraining();
-    refuseUnsupportedTurn(request);
     const { input, whenBusy = 'reject' } = request;
     return this.#turnCommand(id, caller, (session, draft) => {
       this.#living.slots.refuseWhenFull(session.state);
       if (this.#ports.credentials.expired(session.id)) session.apply(draft, [{ kind: 'outdate' }]);
       this.#refresh(session, draft, request.credentials);
+      const update = updateWith(session.state.spec, request);
+      if (update !== undefined) session.apply(draft, [update]);
       const turn = newId('trn');
       session.apply(draft, [{ kind: 'send', turn, input, whenBusy, by: caller.by }]);
       return turn;

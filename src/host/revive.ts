@@ -2,7 +2,14 @@
  * Reads a session's state back from its journal row. What cannot be read is an error that names the session, never a guess.
  */
 import { z } from 'zod';
-import { By, messageOf, PilotlightError, SessionMode, TurnFailureCode } from '../protocol/index.ts';
+import {
+  By,
+  messageOf,
+  PilotlightError,
+  PolicyRule,
+  SessionMode,
+  TurnFailureCode,
+} from '../protocol/index.ts';
 import type { Journal, SessionRecord } from '../session/ports.ts';
 import type { SessionState } from '../session/state.ts';
 
@@ -14,6 +21,8 @@ const Spec = z.object({
   model: z.string().exactOptional(),
   mode: SessionMode,
   systemPrompt: z.string().exactOptional(),
+  readOnly: z.object({ reason: z.string().exactOptional() }).exactOptional(),
+  permissionPolicy: z.array(PolicyRule).exactOptional(),
   resume: z.string().exactOptional(),
   domain: z.string().exactOptional(),
   agentOptions: z.record(z.string(), z.unknown()),

@@ -8,10 +8,12 @@ import {
   newId,
   type AgentView,
   type CreateSession,
+  type PolicyRule,
   type SendTurn,
   type UpdateSession,
 } from '../protocol/index.ts';
-import type { SessionSpec } from '../session/ports.ts';
+import { compilePolicy } from '../policy/index.ts';
+import type { ReadOnly, SessionSpec } from '../session/ports.ts';
 import type { SessionInput } from '../session/inputs.ts';
 import type { SessionState } from '../session/state.ts';
 import type { StartWish } from './ports.ts';
@@ -28,7 +30,7 @@ export async function wishOf(
   roots: readonly string[],
   agents: { find(agent: string): Promise<AgentView | undefined>; list(): Promise<readonly AgentView[]> },
 ): Promise<Wished> {
-  refuseUnsupported(request);
+  if (request.permissionPolicy !== undefined) checkedPolicy(request.permissionPolicy);
   const agent = await agents.find(request.agent);
   if (agent === undefined) {
     const known = (await agents.list()).map((one) => one.id).join(', ');
@@ -64,6 +66,8 @@ function specOf(request: CreateSession): SessionSpec {
     env,
     credentials,
     limits,
+    readOnly,
+    permissionPolicy,
   } = request;
   const { maxTurns, maxCostUsd } = limits ?? {};
   return {
@@ -75,6 +79,8 @@ function specOf(request: CreateSession): SessionSpec {
     mode: mode ?? 'default',
     ...(systemPrompt === undefined ? {} : { systemPrompt }),
     ...(resume === undefined ? {} : { resume }),
+    ...(readOnly === undefined ? {} : { readOnly }),
+    ...(permissionPolicy === undefined ? {} : { permissionPolicy }),
     ...(domain === undefined ? {} : { domain }),
     agentOptions: agentOptions ?? {},
     metadata: metadata ?? {},
@@ -124,39 +130,63 @@ async function isWithin(real: string, root: string): Promise<boolean> {
   return top !== undefined && (real === top || real.startsWith(top.endsWith(sep) ? top : top + sep));
 }
 
-function refuseUnsupported(request: CreateSession): void {
-  const { permissionPolicy, readOnly } = request;
-  if (permissionPolicy !== undefined && permissionPolicy.length > 0) unsupported('permissionPolicy');
-  if (readOnly !== undefined) unsupported('readOnly', 'Use mode "readOnly" or "plan".');
-}
-
-export function refuseUnsupportedUpdate(request: UpdateSession): void {
-  for (const field of ['readOnly', 'permissionPolicy'] as const)
-    if (request[field] !== undefined) unsupported(field);
-}
-
-/** What a PATCH is for the session. A model or mode is chosen when a process starts: one that runs is replaced between turns. */
+/**
+ * What a PATCH is for the session. Model, mode, read-only and whether there are rules are chosen when a process starts: one that runs is replaced
+ * between turns.
+ */
 export function updateOf(
   spec: SessionSpec,
   request: UpdateSession,
 ): Extract<SessionInput, { kind: 'update' }> {
-  const { name, metadata, model, mode } = request;
+  const { name, metadata, model, mode, permissionPolicy } = request;
   const changed = {
     ...(name === undefined ? {} : { name }),
     ...(metadata === undefined ? {} : { metadata }),
     ...(model === undefined || model === spec.model ? {} : { model }),
     ...(mode === undefined || mode === spec.mode ? {} : { mode }),
+    ...(permissionPolicy === undefined ? {} : { permissionPolicy: checkedPolicy(permissionPolicy) }),
   };
-  const replace = 'model' in changed || 'mode' in changed;
-  return { kind: 'update', spec: { ...spec, ...changed }, changed, replace };
+  const { spec: asked, changed: readOnly } = withReadOnly(spec, request.readOnly);
+  const next = { ...asked, ...changed };
+  const replace =
+    'model' in changed || 'mode' in changed || 'readOnly' in readOnly || ruled(next) !== ruled(spec);
+  return { kind: 'update', spec: next, changed: { ...changed, ...readOnly }, replace };
 }
 
-export function refuseUnsupportedTurn(request: SendTurn): void {
-  if (request.readOnly !== undefined) unsupported('readOnly');
+/** What a message changes of its session before it is sent; undefined: nothing. */
+export function updateWith(
+  spec: SessionSpec,
+  request: SendTurn,
+): Extract<SessionInput, { kind: 'update' }> | undefined {
+  const { spec: next, changed } = withReadOnly(spec, request.readOnly);
+  return 'readOnly' in changed ? { kind: 'update', spec: next, changed, replace: true } : undefined;
 }
 
-function unsupported(what: string, fix?: string): never {
-  throw new PilotlightError('unsupported', `${what} is not supported yet`, fix === undefined ? {} : { fix });
+/** `null` lifts it. Nothing is changed by what is so already. */
+function withReadOnly(
+  spec: SessionSpec,
+  wanted: ReadOnly | null | undefined,
+): { readonly spec: SessionSpec; readonly changed: { readonly readOnly?: ReadOnly | null } } {
+  const same =
+    wanted === undefined ||
+    (wanted === null
+      ? spec.readOnly === undefined
+      : spec.readOnly?.reason === wanted.reason && spec.readOnly);
+  if (same) return { spec, changed: {} };
+  const { readOnly: _, ...free } = spec;
+  return wanted === null
+    ? { spec: free, changed: { readOnly: null } }
+    : { spec: { ...spec, readOnly: wanted }, changed: { readOnly: wanted } };
+}
+
+function ruled(spec: SessionSpec): boolean {
+  return (spec.permissionPolicy ?? []).length > 0;
+}
+
+/** Throws `bad_request` for a rule that could never be understood, naming it. */
+function checkedPolicy(rules: readonly PolicyRule[]): readonly PolicyRule[] {
+  compilePolicy(rules);
+  return rules;
 }
 
 /** What a runtime that starts now is started for. Nothing is resumed that the agent never took in. */

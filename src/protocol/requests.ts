@@ -9,6 +9,7 @@ import { SessionMode } from './views.ts';
 
 const Name = z.string().min(1).max(200);
 /** Of a credential too: an unknown one is a variable of the agent. */
+const ReadOnly = z.strictObject({ reason: z.string().max(2000).exactOptional() });
 const EnvName = z
   .string()
   .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable name: letters, digits, underscore')
@@ -23,12 +24,23 @@ const Credential = z.union([
 ]);
 const Credentials = z.record(EnvName, Credential);
 
+/** Ordered; the first rule that says something of a call decides it, but a denial always wins. */
+export const PolicyRule = z.strictObject({
+  /** `*`, a kind of tool (read, edit, execute, …) or a tool's name. */
+  tool: z.string().min(1).max(200),
+  /** Of a command: its words, `*` for any; of files: a glob; of fetches: hosts. */
+  match: z.string().min(1).max(2000).exactOptional(),
+  decision: z.enum(['allow', 'deny', 'ask']),
+});
+export type PolicyRule = z.infer<typeof PolicyRule>;
+const Policy = z.array(PolicyRule).max(1000);
+
 export const CreateSession = z.strictObject({
   agent: z.string().min(1),
   cwd: z.string().min(1),
   model: z.string().min(1).max(200).optional(),
   mode: SessionMode.optional(),
-  readOnly: z.strictObject({ reason: z.string().max(2000).optional() }).optional(),
+  readOnly: ReadOnly.optional(),
   systemPrompt: z.string().max(100_000).optional(),
   mcpServers: McpServers.optional(),
   env: z.record(EnvName, EnvValue).optional(),
@@ -36,7 +48,7 @@ export const CreateSession = z.strictObject({
   resume: z.string().min(1).max(200).optional(),
   name: Name.optional(),
   metadata: z.record(z.string(), z.unknown()).optional(),
-  permissionPolicy: z.array(z.unknown()).optional(),
+  permissionPolicy: Policy.optional(),
   domain: z.string().max(200).optional(),
   limits: z
     .strictObject({
@@ -52,17 +64,17 @@ export const UpdateSession = z.strictObject({
   name: Name.optional(),
   model: z.string().min(1).max(200).optional(),
   mode: SessionMode.optional(),
-  readOnly: z.strictObject({ reason: z.string().optional() }).nullable().optional(),
+  readOnly: ReadOnly.nullable().optional(),
   credentials: Credentials.optional(),
   metadata: z.record(z.string(), z.unknown()).optional(),
-  permissionPolicy: z.array(z.unknown()).optional(),
+  permissionPolicy: Policy.optional(),
 });
 export type UpdateSession = z.infer<typeof UpdateSession>;
 
 export const SendTurn = z.strictObject({
   input: TurnInput,
   whenBusy: z.enum(['reject', 'queue', 'steer', 'interrupt']).optional(),
-  readOnly: z.strictObject({ reason: z.string().optional() }).optional(),
+  readOnly: ReadOnly.nullable().optional(),
   credentials: Credentials.optional(),
 });
 export type SendTurn = z.infer<typeof SendTurn>;

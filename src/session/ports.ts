@@ -7,6 +7,7 @@ import type {
   EventData,
   EventType,
   NewEvent,
+  PolicyRule,
   SessionEvent,
   SessionMode,
   SessionView,
@@ -20,6 +21,10 @@ import type { RuntimeEndReason } from '../protocol/index.ts';
 
 export type * from './signals.ts';
 
+export interface ReadOnly {
+  readonly reason?: string;
+}
+
 /** What a session is, fixed at creation or changed by PATCH. No secret values: those are in `secrets/`. */
 export interface SessionSpec {
   readonly id: string;
@@ -29,6 +34,10 @@ export interface SessionSpec {
   readonly model?: string;
   readonly mode: SessionMode;
   readonly systemPrompt?: string;
+  /** The session may not change anything, and why. */
+  readonly readOnly?: ReadOnly;
+  /** Rules for what its agent asks and does, in order. */
+  readonly permissionPolicy?: readonly PolicyRule[];
   readonly resume?: string;
   readonly domain?: string;
   readonly agentOptions: Readonly<Record<string, unknown>>;

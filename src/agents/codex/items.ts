@@ -107,7 +107,7 @@ function planCompleted(work: Work, at: At, text: string): void {
 function toolStarted(work: Work, at: At, item: Item): void {
   const call = toolItem(item.type)?.call(item);
   if (call === undefined) return;
-  const { diff, ...rest } = call;
+  const { diff, paths, ...rest } = call;
   work.signals.push({ kind: 'tool', id: at.item, ...rest });
   addItem(work, at.turn, {
     id: keyOf(at.item),
@@ -115,6 +115,7 @@ function toolStarted(work: Work, at: At, item: Item): void {
     block: '',
     shown: true,
     ...(diff === undefined ? {} : { diff }),
+    ...(paths === undefined || !keepable(paths) ? {} : { paths: [...paths] }),
   });
 }
 
@@ -123,7 +124,7 @@ function toolCompleted(work: Work, at: At, item: Item): void {
   if (reader === undefined) return;
   const open = find(work, at, 'tool');
   if (open === undefined) {
-    const { diff: _, ...call } = reader.call(item);
+    const { diff: _, paths: __, ...call } = reader.call(item);
     work.signals.push({ kind: 'tool', id: at.item, ...call });
   } else dropItem(work, at.turn, open);
   work.signals.push({ kind: 'tool-done', id: at.item, ...reader.result(item) });
@@ -145,11 +146,17 @@ export function adopt(work: Work, thread: string): void {
   work.state = { ...work.state, children: pushed(children, thread, BOUNDS.children) };
 }
 
-export function diffOf(work: Work, itemId: string): string | undefined {
+/** What a file change that is asked about would do, and to which files. */
+export function changeOf(work: Work, itemId: string): Pick<OpenItem, 'diff' | 'paths'> {
   const key = keyOf(itemId);
   for (const turn of work.state.turns)
-    for (const item of turn.items) if (item.id === key && item.diff !== undefined) return item.diff;
-  return undefined;
+    for (const item of turn.items) if (item.id === key && item.diff !== undefined) return item;
+  return {};
+}
+
+/** More or longer ones are not kept: then nobody's rule covers the change. */
+function keepable(paths: readonly string[]): boolean {
+  return paths.length <= BOUNDS.paths && paths.every((path) => path.length <= BOUNDS.path);
 }
 
 function openBlock(work: Work, at: At & { readonly kind: BlockKind }): OpenItem | undefined {
@@ -177,7 +184,7 @@ function withFewDiffs(items: readonly OpenItem[]): OpenItem[] {
   const spent = new Set(holders.slice(0, Math.max(0, holders.length - BOUNDS.diffs)));
   return items.map((item) => {
     if (!spent.has(item)) return item;
-    const { diff: _, ...rest } = item;
+    const { diff: _, paths: __, ...rest } = item;
     return rest;
   });
 }

@@ -5,7 +5,7 @@
  */
 import type { AgentAsk, AskAnswer } from '../../session/ports.ts';
 import type { Json } from '../dialect.ts';
-import { diffOf } from './items.ts';
+import { changeOf } from './items.ts';
 import {
   CommandApproval,
   Elicitation,
@@ -118,8 +118,8 @@ function commandAsked(params: unknown): Question {
 /** The request names only its item; what would change was in the item's start. */
 function fileChangeAsked(work: Work, params: unknown): Question {
   const { turnId, itemId, reason, grantRoot } = FileApproval.parse(params);
-  const diff = diffOf(work, itemId);
-  const input = grantRoot ? { grantRoot } : {};
+  const { diff, paths } = changeOf(work, itemId);
+  const input = { ...(grantRoot ? { grantRoot } : {}), ...(paths === undefined ? {} : { paths }) };
   return {
     codexTurn: turnId,
     ask: {

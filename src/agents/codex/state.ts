@@ -17,6 +17,8 @@ export const BOUNDS = {
   asks: 16,
   children: 32,
   id: 128,
+  paths: 10,
+  path: 500,
   diffs: 2,
   diff: 3_000,
   profiles: 3,
@@ -49,6 +51,8 @@ const OpenItem = z.object({
   shown: z.boolean(),
   /** What a file change would do, for the request that asks for it. */
   diff: z.string().max(BOUNDS.diff).optional(),
+  /** The files that it would change; absent when they are too many to keep. */
+  paths: z.array(z.string().max(BOUNDS.path)).max(BOUNDS.paths).optional(),
 });
 export type OpenItem = Readonly<z.infer<typeof OpenItem>>;
 

@@ -24,6 +24,8 @@ interface ToolCall {
   readonly input: unknown;
   /** What a file change would do, bounded. */
   readonly diff?: string;
+  /** The files that it changes. */
+  readonly paths?: readonly string[];
 }
 
 interface ToolResult {
@@ -69,6 +71,7 @@ const TOOL_ITEMS = new Map<string, ToolItem>([
           tool: 'edit',
           input: { changes },
           diff: cutText(diff.join('\n'), BOUNDS.diff),
+          paths: changes.map((change) => change.path),
         };
       },
       result: (item) => ({ status: statusOf(FileChange.parse(item).status), output: '' }),
