@@ -61,7 +61,17 @@ export function placed(place: Place, verdict: Verdict): SessionInput {
   const waiting = verdict.kind === 'line' && !verdict.full ? 'end' : 'slot';
   const words = wordsOf(verdict);
   const waits = place.gate === undefined ? {} : ({ waiting } as const);
-  return { kind: 'slot', runtime, perMessage, ...waits, ...(words === undefined ? {} : { words }) };
+  // A process before its message is a kindness: it neither stands in a line nor costs a process of its own.
+  const room = verdict.kind === 'start' || (verdict.kind === 'line' && !verdict.full);
+  const unwanted = room ? {} : ({ unwanted: true } as const);
+  return {
+    kind: 'slot',
+    runtime,
+    perMessage,
+    ...waits,
+    ...unwanted,
+    ...(words === undefined ? {} : { words }),
+  };
 }
 
 function wordsOf(verdict: Verdict): string | undefined {

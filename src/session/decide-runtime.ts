@@ -7,7 +7,7 @@ import { endTurn, kindOf, startRuntime, type Ending } from './endings.ts';
 import { evolve } from './evolve.ts';
 import { NOTHING, type DecideContext, type Decision, type SessionInput } from './inputs.ts';
 import { begin } from './line.ts';
-import type { Fact, SessionState } from './state.ts';
+import type { Fact, RunningTurn, SessionState } from './state.ts';
 
 type RuntimeInput = Extract<
   SessionInput,
@@ -136,10 +136,17 @@ function lastOfTurn(state: SessionState, input: Of<'runtime-ended'>, context: De
   if (turn.kind !== 'running') return [];
   const crashed = input.lost !== true && turn.stopping?.why !== 'interrupt' && runtime.kind === 'ready';
   const degraded = crashed ? degrade(state, howItEnded(state, input), context.now) : [];
-  const untouched = input.unwritten === true && !turn.received && turn.origin === 'user';
+  const untouched = input.unwritten === true && turn.origin === 'user' && showedNothing(state, turn);
   if (untouched && turn.stopping === undefined && degraded.length > 0)
     return [...degraded, { type: '#turn-returned' }];
   return [...endTurn(state, exitEnding(state, input), context), ...degraded];
+}
+
+/** Not even something of its own, which would hang on a turn that begins again. */
+function showedNothing(state: SessionState, turn: RunningTurn): boolean {
+  const { received, previews, tools, lastText } = turn;
+  const said = lastText !== undefined || previews.length > 0 || Object.keys(tools).length > 0;
+  return !received && !said && state.asks.length === 0;
 }
 
 function howItEnded(state: SessionState, input: Of<'runtime-ended'>): string {

@@ -42,6 +42,8 @@ export type SessionInput =
       /** For another process to be gone, or for anything to become idle. */
       readonly waiting?: 'end' | 'slot';
       readonly words?: string;
+      /** There is no room for a process that no message waits for. */
+      readonly unwanted?: true;
     }
   /** The pool wants the process back, if it is idle. `words` say why. */
   | {

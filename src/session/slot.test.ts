@@ -235,6 +235,19 @@ test('a message that never entered the process that died is given to another, on
   expect(session.types().filter((type) => type === 'turn.failed')).toHaveLength(1);
 });
 
+test('a message behind which the agent asked something is not given to another', () => {
+  const session = new Deciding();
+  const ask: SessionInput = {
+    kind: 'agent',
+    runtime: 'rt_1',
+    signal: { kind: 'ask', ask: { request: 'a', kind: 'tool' } },
+  };
+  session.give(send('t1'), ready('rt_1'), ask);
+  expect(session.give(crashed('rt_1', true))).toEqual([]);
+  expect(session.state.asks).toEqual([]);
+  expect(session.types().filter((type) => type === 'turn.failed')).toHaveLength(1);
+});
+
 test('a warm start that failed is tried as a process of one message before the turn fails', () => {
   const session = new Deciding();
   session.give(send('t1'));
@@ -314,4 +327,15 @@ test('each wait for a slot has its bound: the ladder where a process is being en
   expect(watchOf(session.state, DEFAULT_WATCH_LIMITS)).toMatchObject({ name: 'waiting', ms: 36_000 });
   session.give({ kind: 'slot', runtime: 'rt_1', perMessage: false });
   expect(watchOf(session.state, DEFAULT_WATCH_LIMITS)?.name).toBe('queued');
+});
+
+test('no room for a process that no message waits for: it is called off before it starts', () => {
+  const session = new Deciding();
+  session.give({ kind: 'warm' });
+  const none: SessionInput = { kind: 'slot', runtime: 'rt_1', perMessage: true, unwanted: true };
+  expect(session.give(none)).toEqual([{ kind: 'end', runtime: 'rt_1', reason: 'closed' }]);
+  const asked = new Deciding();
+  asked.give(send('t1'));
+  expect(asked.give(none)).toEqual([]);
+  expect(asked.state.runtime).toMatchObject({ kind: 'starting', perMessage: true });
 });

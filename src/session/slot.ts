@@ -30,6 +30,7 @@ export function decideSlot(state: SessionState, input: SlotInput, context: Decid
 function placed(state: SessionState, input: Of<'slot'>): Decision {
   if (state.runtime.kind !== 'starting' || state.runtime.id !== input.runtime) return NOTHING;
   const { perMessage, waiting, words } = input;
+  if (input.unwanted === true && state.turn.kind === 'none') return letGo(state, 'closed');
   const link: RuntimeLink = {
     kind: 'starting',
     id: input.runtime,

@@ -402,3 +402,38 @@ test('a keeper that is killed takes its agents and not those who wait for their 
   for (const session of [busy, other]) checkJournal(await daemon.events(session));
   await daemon.stop();
 });
+
+test('an open permission request holds its process, in words', async () => {
+  await using home = homeWith('maxWarm = 1');
+  const daemon = await TestDaemon.start(home);
+  const asking = await daemon.session('claude', { mode: 'default' });
+  const turn = await daemon.send(asking, 'ask');
+  const events = await daemon.follow(asking, (event) => event.type === 'permission.requested');
+  const other = await daemon.session('codex');
+  await daemon.turn(other, 'say beside');
+  expect((await pool(daemon)).leases).toMatchObject([
+    { sessions: [asking], evictable: false, reason: 'a permission request is open' },
+  ]);
+  const request = String(events.at(-1)?.data['id']);
+  await daemon.request('POST', `/v1/sessions/${asking}/permissions/${request}`, { decision: 'allow' });
+  expect((await daemon.ending(asking, turn)).at(-1)?.data['text']).toContain('permission: allowed');
+  for (const session of [asking, other]) checkJournal(await daemon.events(session));
+  await daemon.stop();
+});
+
+test('messages that queue behind a process of one message each get their own, in order', async () => {
+  await using home = homeWith('persistent = false');
+  const daemon = await TestDaemon.start(home);
+  const session = await daemon.session('claude');
+  const turns = [];
+  for (const word of ['one', 'two', 'three']) {
+    const body = { input: `say ${word}`, whenBusy: 'queue' };
+    turns.push((await daemon.request('POST', `/v1/sessions/${session}/turns`, body)).body.id);
+  }
+  const events = await daemon.ending(session, turns.at(-1));
+  expect(of(events, 'turn.completed').map((event) => event.data['text'])).toEqual(['one', 'two', 'three']);
+  const pids = of(events, 'turn.started').map((event) => event.data['runtime'].pid);
+  expect(new Set(pids).size).toBe(3);
+  checkJournal(events);
+  await daemon.stop();
+});
