@@ -123,7 +123,10 @@ export function shown({ tool, diff, reason }: Request): string[] {
     lines.length > MOST_LINES
       ? [...lines.slice(0, MOST_LINES), `… ${String(lines.length - MOST_LINES)} lines more`]
       : lines;
-  return [...(reason === undefined ? [] : [`  ${reason}`]), ...cut.map((one) => `    ${plain(one)}`)];
+  return [
+    ...(reason === undefined || reason === text ? [] : [`  ${reason}`]),
+    ...cut.map((one) => `    ${plain(one)}`),
+  ];
 }
 
 /** What an agent prints may hold escapes that would paint over the question. */

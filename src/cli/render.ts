@@ -141,7 +141,8 @@ export function costsLine(costs: Costs): string {
 }
 
 function asks(data: EventData<'permission.requested'>): string {
-  if (data.tool !== undefined) return `? wants to use ${data.tool.name} ${briefly(data.tool.input)}`;
+  if (data.kind === 'tool' && data.tool !== undefined)
+    return `? wants to use ${data.tool.name} ${briefly(data.tool.input)}`;
   const questions = (data.questions ?? []).map(({ text }) => firstLine(text));
   return `? asks: ${questions.join(' / ')}`;
 }
@@ -159,6 +160,8 @@ function briefly(input: unknown): string {
     const value: unknown = Reflect.get(input, key);
     if (typeof value === 'string') return firstLine(value);
   }
+  // What a question asks is shown where it is asked.
+  if ('questions' in input) return '';
   return firstLine(JSON.stringify(input));
 }
 
