@@ -5,13 +5,9 @@
 import { PilotlightError, type SessionMode } from '../../protocol/index.ts';
 import type { AgentBinary, AgentSettings, StartPlan } from '../dialect.ts';
 import { mcpConfig } from './mcp.ts';
+import { optionArgs } from './options.ts';
 
 export function planClaude(binary: AgentBinary, settings: AgentSettings): StartPlan {
-  const [unknown] = Object.keys(settings.agentOptions);
-  if (unknown !== undefined)
-    throw new PilotlightError('bad_request', `agentOptions.${unknown} is not known to Claude`, {
-      fix: 'Claude takes no agentOptions.',
-    });
   const mcp = mcpConfig(settings.mcp);
   return {
     file: binary.path,
@@ -20,6 +16,7 @@ export function planClaude(binary: AgentBinary, settings: AgentSettings): StartP
       ...conversation(settings),
       ...model(settings.model),
       ...MODES[settings.mode],
+      ...optionArgs(settings),
       ...mcp.args,
     ],
     env: { ...environment(settings), ...mcp.env },
