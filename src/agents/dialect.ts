@@ -27,6 +27,8 @@ export interface AgentSettings {
   readonly agentOptions: Readonly<Record<string, unknown>>;
   /** The agent's whole environment: allow-listed variables of the daemon, overlaid with the session's env and credentials. */
   readonly env: Readonly<Record<string, string>>;
+  /** Values in here that nobody may read in what the agent says. */
+  readonly secrets?: readonly string[];
   /** Servers that the session brings along, besides those of the agent's own configuration; absent for none. */
   readonly mcp?: SessionMcp;
   readonly limits: RuntimeLimits;

@@ -7,6 +7,7 @@ import { codex } from './codex/index.ts';
 import type { AgentBinary, AgentSettings, Dialect, RuntimeLimits, SessionMcp } from './dialect.ts';
 import { agentEnvironment, leadsElsewhere, mayHave } from './environment.ts';
 import { findAgent, type Found } from './find.ts';
+import { secretsOf } from './secrets.ts';
 
 export type * from './dialect.ts';
 
@@ -110,7 +111,9 @@ export function createAgents(options: AgentsOptions): Agents {
         agentOptions: rest.agentOptions,
         ...(extra === undefined ? {} : { extra }),
       });
-      const settings: AgentSettings = { ...rest, env, limits: options.limits };
+      const servers = start.mcp?.servers;
+      const secrets = secretsOf({ env, credentials, ...(servers === undefined ? {} : { servers }) });
+      const settings: AgentSettings = { ...rest, env, secrets, limits: options.limits };
       const { path, available } = await look(agent, false, env);
       return { settings, binary: available && path !== undefined ? { path } : undefined };
     },

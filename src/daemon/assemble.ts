@@ -6,6 +6,7 @@ import { createAgents, type RuntimeLimits } from '../agents/index.ts';
 import { SessionHost, type HostPorts, type RuntimeFactory, type SecretStore } from '../host/index.ts';
 import { treeMemory } from '../process/index.ts';
 import type { ChildHost } from '../process/ports.ts';
+import type { KnownSecrets } from '../redact/index.ts';
 import { PilotlightError } from '../protocol/index.ts';
 import { Lifetime } from '../runtime/lifetime.ts';
 import type { RuntimePorts } from '../runtime/ports.ts';
@@ -23,6 +24,8 @@ export interface AssembleOptions {
   readonly children: ChildHost;
   /** Holds short-lived helpers (commands that print credentials): they end with this process. */
   readonly helpers: ChildHost;
+  /** Told of every secret in play; absent where there is no log to guard. */
+  readonly known?: KnownSecrets;
   /** Where helpers run. */
   readonly cwd: string;
   readonly secrets: SecretStore;
@@ -36,7 +39,7 @@ export function assembleHost(options: AssembleOptions): SessionHost {
   const { config, env, journal, children } = options;
   const limits: RuntimeLimits = config.runtime;
   const agents = createAgents({ env, paths: pathsOf(config), limits, extraEnv: config.agents.env });
-  const { secrets } = options;
+  const secrets = forgetting(options);
   const credentials = credentialSource(options);
   return new SessionHost({
     journal,
@@ -80,6 +83,17 @@ function credentialSource({ config, env, helpers, cwd }: AssembleOptions): Crede
   });
 }
 
+/** What is removed is not known any more. */
+function forgetting({ secrets, known }: AssembleOptions): SecretStore {
+  return {
+    ...secrets,
+    remove(session) {
+      secrets.remove(session);
+      known?.forget(session);
+    },
+  };
+}
+
 function ladderMs(ladder: Config['ladder']): number {
   return ladder.termAfterMs + ladder.killAfterMs + ladder.stuckAfterMs;
 }
@@ -106,7 +120,11 @@ function runtimeFactory(options: AssembleOptions, sources: SettingsSources): Run
             throw new PilotlightError('internal', `The message of turn ${turn} is not in the journal`);
           return withReminder(input, wish().spec.readOnly);
         },
-        settings: (why) => settingsOf(sources, wish(), why),
+        settings: async (why) => {
+          const had = await settingsOf(sources, wish(), why);
+          options.known?.know(had.settings.session, had.settings.secrets ?? []);
+          return had;
+        },
         place: ({ path, text }) => secrets.place(path, text),
         ...(trace === undefined ? {} : { trace: (way, text) => trace(id, way, text) }),
       };

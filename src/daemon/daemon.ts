@@ -9,6 +9,7 @@ import { createSecretStore, type SessionHost } from '../host/index.ts';
 import { openJournal, type OpenJournal } from '../journal/index.ts';
 import { createDirectHost, processIdentity, socketPath, treeMemory } from '../process/index.ts';
 import { messageOf, PilotlightError, VERSION, type StatusView } from '../protocol/index.ts';
+import { KnownSecrets } from '../redact/index.ts';
 import { assembleHost } from './assemble.ts';
 import type { Config } from './config.ts';
 import { writeJson, type Home } from './home.ts';
@@ -43,7 +44,8 @@ export interface Daemon {
 
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { home, config } = options;
-  const log = openLog(home.logs);
+  const known = new KnownSecrets();
+  const log = openLog(home.logs, known);
   const report = (error: unknown): void => {
     log.error({ err: error instanceof Error ? error : new Error(messageOf(error)) }, 'unexpected');
   };
@@ -61,7 +63,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     undo.push(() => keeper.abandon());
     const helpers = createDirectHost({ homeId: journal.homeId, ladder: config.ladder });
     undo.push(() => helpers[Symbol.asyncDispose]());
-    const running: Running = { options, journal, keeper, log, report, tokens, helpers };
+    const running: Running = { options, journal, keeper, log, report, tokens, helpers, known };
     const host = hostOf(running);
     await host.recover();
     undo.push(() => {
@@ -83,10 +85,11 @@ interface Running {
   readonly tokens: Tokens;
   /** Holds commands that print credentials; they end with this process. */
   readonly helpers: ReturnType<typeof createDirectHost>;
+  readonly known: KnownSecrets;
 }
 
 function hostOf(running: Running): SessionHost {
-  const { options, journal, keeper, report, helpers } = running;
+  const { options, journal, keeper, report, helpers, known } = running;
   const { home, config, env } = options;
   const startedAt = new Date(performance.timeOrigin).toISOString();
   const describe = async (): Promise<Pick<StatusView, 'daemon' | 'keeper'>> => {
@@ -121,11 +124,12 @@ function hostOf(running: Running): SessionHost {
     journal,
     children: keeper,
     helpers,
+    known,
     cwd: home.path,
     secrets: createSecretStore({ directory: home.secrets, persist: config.secrets.persist }),
     describe,
     report,
-    ...(config.runtime.debug ? { trace: openTrace(home.logs) } : {}),
+    ...(config.runtime.debug ? { trace: openTrace(home.logs, known) } : {}),
   });
 }
 

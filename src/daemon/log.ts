@@ -5,6 +5,7 @@
 import { existsSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
+import { KnownSecrets } from '../redact/index.ts';
 
 const ROTATE_AT = 10 * 1024 * 1024;
 const MAX_TRACE = 2000;
@@ -16,8 +17,8 @@ const MAX_UNWRITTEN = 1024 * 1024;
 export type Log = Logger;
 type Destination = ReturnType<typeof pino.destination>;
 
-/** `values`: what must never be written besides what looks like a secret. */
-export function openLog(directory: string): Log {
+/** `known`: what must never be written besides what looks like a secret. */
+export function openLog(directory: string, known = new KnownSecrets()): Log {
   const file = join(directory, 'daemon.log');
   rotate(file);
   const destination = quiet(
@@ -25,15 +26,18 @@ export function openLog(directory: string): Log {
   );
   return pino(
     { base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime },
-    { write: (line: string) => void destination.write(mask(line)) },
+    { write: (line: string) => void destination.write(mask(known.mask(line))) },
   );
 }
 
 /** Protocol lines and stderr of a runtime into its own log (R31): redacted, cut at 2,000 characters a line. */
 export function openTrace(
   directory: string,
+  known = new KnownSecrets(),
 ): (runtime: string, way: 'in' | 'out' | 'err', text: string) => void {
   const files = new Map<string, Destination>();
+  /** Chunks end anywhere, in a secret too. */
+  const held = new Map<string, string>();
   return (runtime, way, text) => {
     let file = files.get(runtime);
     if (file === undefined) {
@@ -49,11 +53,18 @@ export function openTrace(
       files.set(runtime, file);
     }
     const time = new Date().toISOString();
-    for (const line of text.split('\n'))
-      if (line !== '')
+    const stream = `${runtime} ${way}`;
+    const whole = (held.get(stream) ?? '') + text;
+    const cut = known.redaction?.split(whole) ?? { shown: whole, held: '' };
+    if (cut.held === '') held.delete(stream);
+    else held.set(stream, cut.held);
+    for (const line of cut.shown.split('\n')) {
+      const masked = mask(line);
+      if (masked !== '')
         file.write(
-          `${time} ${way} ${mask(line.length > MAX_TRACE ? `${line.slice(0, MAX_TRACE)}…` : line)}\n`,
+          `${time} ${way} ${masked.length > MAX_TRACE ? `${masked.slice(0, MAX_TRACE)}…` : masked}\n`,
         );
+    }
   };
 }
 

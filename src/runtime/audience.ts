@@ -1,13 +1,18 @@
 /**
  * The sessions that one process serves. Usually one; with several, a signal names the agent's conversation and goes to the session of it.
- * Knows nothing of what is said.
+ * Knows nothing of what is said, but what may not be: known secrets are masked here, before anything is committed.
  */
-import type { Addressed } from '../agents/dialect.ts';
+import type { Addressed, Json } from '../agents/dialect.ts';
+import { redactionOf } from '../redact/index.ts';
 import type { Draft, Listener, RuntimeInput } from '../session/ports.ts';
+import type { RuntimePorts } from './ports.ts';
+import { Redacting } from './redacting.ts';
 
 export class Audience {
   readonly #sessions: readonly Listener[];
   readonly #byConversation: (conversation: string) => Listener | undefined;
+
+  #redacting: Redacting | undefined;
 
   /** `byConversation`: the session of an agent's conversation; needed only where there are several. */
   constructor(
@@ -22,13 +27,31 @@ export class Audience {
     return this.#sessions.map((session) => session.id);
   }
 
+  /** From now on these are masked. */
+  hide(secrets: readonly string[]): void {
+    const redaction = redactionOf(secrets);
+    this.#redacting = redaction === undefined ? undefined : new Redacting(redaction);
+  }
+
+  /** What of the runtime is written beside. */
+  masked(state: Json): Json {
+    return this.#redacting?.json(state) ?? state;
+  }
+
   /** The life of the process concerns every session. */
   tellAll(draft: Draft, input: RuntimeInput): void {
-    for (const session of this.#sessions) session.apply(draft, [input]);
+    const told = this.#redacting?.input(input) ?? input;
+    for (const session of this.#sessions) session.apply(draft, [told]);
   }
 
   /** Signals in the order of their lines; neighbours of one session are applied together. What is addressed to nobody is passed over. */
   tell(draft: Draft, runtime: string, signals: readonly Addressed[]): void {
+    if (this.#redacting === undefined) return this.#tell(draft, runtime, signals);
+    draft.onRollback(this.#redacting.remember());
+    this.#tell(draft, runtime, this.#redacting.signals(signals));
+  }
+
+  #tell(draft: Draft, runtime: string, signals: readonly Addressed[]): void {
     let batch: RuntimeInput[] = [];
     let target: Listener | undefined;
     for (const signal of signals) {
@@ -50,4 +73,16 @@ export class Audience {
   pause(): void {
     for (const session of this.#sessions) session.pause();
   }
+}
+
+/** What a process is started with is secret in what it says, too. */
+export function guarded(ports: RuntimePorts, audience: Audience): RuntimePorts {
+  return {
+    ...ports,
+    async settings(why) {
+      const had = await ports.settings(why);
+      audience.hide(had.settings.secrets ?? []);
+      return had;
+    },
+  };
 }

@@ -17,7 +17,7 @@ import type {
   Slot,
   Voice,
 } from '../session/ports.ts';
-import { Audience } from './audience.ts';
+import { Audience, guarded } from './audience.ts';
 import { CalledOff } from './called-off.ts';
 import { launch, LaunchFailure, type Launched } from './launch.ts';
 import { commitSurely, commitWhenRoom, type Persistence } from './persist.ts';
@@ -63,7 +63,7 @@ export class Lifetime implements Voice {
   constructor(options: LifetimeOptions) {
     this.id = options.id;
     this.#audience = new Audience(options.sessions, options.byConversation);
-    this.#ports = options.ports;
+    this.#ports = guarded(options.ports, this.#audience);
     this.#slot = options.slot;
     this.#memory = new Sampler(options.ports.memory, () => options.onMeasured?.(options.id));
     this.#onGone = options.onGone;

@@ -123,7 +123,7 @@ export class Runtime implements ChildListener {
   record(): RuntimeRecord {
     const row: RuntimeRow = {
       v: 1,
-      dialect: asJson(this.#state),
+      dialect: this.#at.audience.masked(asJson(this.#state)),
       skipping: this.#reading.skipping,
       prompt: this.#prompt,
       ...(this.#reason === undefined ? {} : { reason: this.#reason }),

@@ -4,6 +4,7 @@
  * Owns the shape, its bounds and the working copy that one step changes. Knows nothing of what lines mean.
  */
 import { z } from 'zod';
+import { MASK } from '../../redact/index.ts';
 import type { AgentSignal } from '../../session/ports.ts';
 import type { Json, OutgoingWrite, RequestIds, Step } from '../dialect.ts';
 
@@ -122,7 +123,14 @@ export function newState(facts: { readonly session: string; readonly resumed: bo
 
 /** Reads what an earlier daemon wrote. Throws when it is of another version or shape. */
 export function revive(state: Json): ClaudeState {
-  return ClaudeState.parse(state);
+  const read = ClaudeState.parse(state);
+  return { ...read, asks: read.asks.map(whole) };
+}
+
+/** An input that was masked when it was written is not the input any more; Claude knows its own. */
+function whole(ask: OpenAsk): OpenAsk {
+  const { input, ...rest } = ask;
+  return input === undefined || input.includes(MASK) ? rest : ask;
 }
 
 /** One step in the making: handlers replace `state`, never change it, so that the caller's stays as it was. */
