@@ -9,6 +9,8 @@ import { KnownSecrets } from '../redact/index.ts';
 
 const ROTATE_AT = 10 * 1024 * 1024;
 const MAX_TRACE = 2000;
+/** Of a line that has not ended. */
+const MAX_LINE = 64 * 1024;
 const SECRETS = /\b(?:sk-[\w-]{8,}|plt_[\w-]{20,}|gh[pousr]_\w{8,}|Bearer\s+[\w.~+/=-]{8,})/g;
 
 /** What waits for room on the disk; beyond it lines are left out. */
@@ -36,8 +38,7 @@ export function openTrace(
   known = new KnownSecrets(),
 ): (runtime: string, way: 'in' | 'out' | 'err', text: string) => void {
   const files = new Map<string, Destination>();
-  /** Chunks end anywhere, in a secret too. */
-  const held = new Map<string, string>();
+  const lines = new Lines();
   return (runtime, way, text) => {
     let file = files.get(runtime);
     if (file === undefined) {
@@ -53,19 +54,37 @@ export function openTrace(
       files.set(runtime, file);
     }
     const time = new Date().toISOString();
-    const stream = `${runtime} ${way}`;
-    const whole = (held.get(stream) ?? '') + text;
-    const cut = known.redaction?.split(whole) ?? { shown: whole, held: '' };
-    if (cut.held === '') held.delete(stream);
-    else held.set(stream, cut.held);
-    for (const line of cut.shown.split('\n')) {
-      const masked = mask(line);
-      if (masked !== '')
-        file.write(
-          `${time} ${way} ${masked.length > MAX_TRACE ? `${masked.slice(0, MAX_TRACE)}…` : masked}\n`,
-        );
+    for (const line of lines.whole(`${runtime} ${way}`, way === 'in' ? `${text}\n` : text)) {
+      const masked = mask(known.redaction?.maskCut(withoutPieces(line)) ?? line);
+      const shown = masked.length > MAX_TRACE ? `${masked.slice(0, MAX_TRACE)}…` : masked;
+      if (shown !== '') file.write(`${time} ${way} ${shown}\n`);
     }
   };
+}
+
+/** Chunks end anywhere, in a secret too: what is traced is whole lines, or the beginning of one that is too long. */
+class Lines {
+  readonly #begun = new Map<string, string>();
+
+  whole(stream: string, text: string): readonly string[] {
+    const begun = this.#begun.get(stream) ?? '';
+    const lines = text.split('\n');
+    const rest = lines.pop() ?? '';
+    if (lines.length > 0) lines[0] = (begun + (lines[0] ?? '')).slice(0, MAX_LINE);
+    this.#begun.set(stream, ((lines.length > 0 ? '' : begun) + rest).slice(0, MAX_LINE));
+    return lines;
+  }
+}
+
+const PIECE = /("(?:delta|text|thinking|partial_json)":")((?:[^"\\]|\\.)*)"/g;
+
+/** A line that carries a piece of a text may carry a piece of a secret, which nothing could find: only its length is told. The whole text follows, masked. */
+function withoutPieces(line: string): string {
+  if (!/delta/i.test(line)) return line;
+  return line.replace(
+    PIECE,
+    (_all, key: string, piece: string) => `${key}[${String(piece.length)} characters]"`,
+  );
 }
 
 /** A log that cannot be written (the disk is full) ends nobody: what is unwritten is tried again with the next line. */

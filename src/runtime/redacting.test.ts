@@ -83,7 +83,7 @@ test('every other word of an agent', () => {
       ask: {
         request: 'r',
         kind: 'question',
-        tool: { id: 't', name: 'Bash', input: { command: SECRET } },
+        tool: { id: 't', name: 'Bash', kind: 'execute', input: { command: SECRET } },
         diff: SECRET,
         reason: SECRET,
         questions: [{ id: 'q', text: SECRET, options: [{ label: SECRET, description: SECRET }] }],
