@@ -19,7 +19,8 @@ const WORDS: Omit<Words, 'refusals'> = {
   think: 'think about tools then say thought',
   tool: (after) => `run: echo hi\nsay ${after}`,
   toolUntil: (file) => `run: until test -e ${file}; do sleep 0.2; done`,
-  longTool: 'run: sleep 30',
+  // A plain `sleep 30` is refused by Claude at once.
+  longTool: 'run: tail -f /dev/null',
   ask: (file) => `run: touch ${file}`,
   // The CLI either says it all again (a retry) or keeps what was said and asks for the rest, as it happens to be cut.
   cuts: ['stream 5 words', 'stream 5 words 50ms'].map((input) => ({

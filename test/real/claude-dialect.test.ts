@@ -94,6 +94,7 @@ describe('tools', () => {
     await turn.until('tool');
     warm.interrupt();
     await turn.ended();
+    expect((await turn.until('tool-done')).status).toBe('cancelled');
     expect((await warm.turn('wait 1s\nsay warm')).ended.outcome.kind).toBe('completed');
     expect(made('survived.txt')).toBe(false);
   });

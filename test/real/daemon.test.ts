@@ -88,7 +88,7 @@ for (const agent of ['claude', 'codex'] as const) {
       await daemon.follow(session, (event) => event.turn === silent && event.type === 'turn.started');
       expect((await daemon.request('POST', `/v1/sessions/${session}/interrupt`, {})).status).toBe(202);
       expect((await daemon.ending(session, silent)).at(-1)?.type).toBe('turn.interrupted');
-      const slow = await daemon.send(session, 'run: sleep 300');
+      const slow = await daemon.send(session, 'run: tail -f /dev/null');
       await daemon.follow(session, (event) => event.turn === slow && event.type === 'tool.started');
       await daemon.request('POST', `/v1/sessions/${session}/interrupt`, {});
       expect((await daemon.ending(session, slow)).at(-1)?.type).toBe('turn.interrupted');

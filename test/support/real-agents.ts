@@ -119,6 +119,10 @@ check_for_update_on_startup = false
 [analytics]
 enabled = false
 
+# At every start it would look for plugins on api.github.com.
+[features]
+plugins = false
+
 [model_providers.mock]
 name = "mock"
 base_url = "${url}/v1"
