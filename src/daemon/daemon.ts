@@ -146,6 +146,10 @@ async function serve(running: Running, host: SessionHost): Promise<Daemon> {
     leaving ??= (async () => {
       await before().catch(report);
       await closeAll(running, listening).catch(report);
+      audit[Symbol.dispose]();
+      // Before the lock goes: behind it the file may be the next daemon's.
+      rmSync(home.daemonFile, { force: true });
+      await journal.close().catch(report);
       left.resolve();
     })();
     return leaving;
@@ -195,8 +199,10 @@ async function serve(running: Running, host: SessionHost): Promise<Daemon> {
   return { url, socket, generation: journal.generation, detach, stop, left: left.promise };
 }
 
-async function closeAll({ helpers }: Running, listening: readonly Listening[]): Promise<void> {
+/** The doors, and what stands behind them. */
+async function closeAll({ helpers, tokens }: Running, listening: readonly Listening[]): Promise<void> {
   await Promise.all([helpers[Symbol.asyncDispose](), ...listening.map((one) => one.close())]);
+  tokens[Symbol.dispose]();
 }
 
 interface Doors {
