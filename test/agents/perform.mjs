@@ -118,8 +118,8 @@ async function appears(file, lines) {
   const watcher = watch(path.dirname(file), () => existsSync(file) && resolve());
   try {
     if (!existsSync(file)) await lines.wait(promise);
-    // What was sent before the file was made is heard before anything goes on.
-    await new Promise((resolve) => setImmediate(resolve));
+    // What was sent before the file was made is heard before anything goes on: a whole round of the loop, however this one came here.
+    for (let rounds = 2; rounds > 0; rounds -= 1) await new Promise((resolve) => setImmediate(resolve));
   } finally {
     watcher.close();
   }
