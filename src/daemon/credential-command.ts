@@ -57,6 +57,8 @@ async function outputOf(
   const listener = {
     out: (_offset: number, chunk: Buffer): void => {
       bytes += chunk.length;
+      // What is too much is read and dropped: a pipe that nobody reads keeps its process from ending.
+      child?.received(bytes);
       if (bytes <= MOST_BYTES) chunks.push(chunk);
       else output.reject(failed(`printed more than ${String(MOST_BYTES / 1024)} KiB`));
     },
@@ -80,6 +82,7 @@ async function outputOf(
       { id: newId('rt'), file, args, cwd: at.cwd, env, goodbye: new Uint8Array() },
       listener,
     );
+    child.received(bytes);
     return await within(output.promise, timeoutMs, () =>
       failed(`did not end within ${String(timeoutMs)} ms`),
     );

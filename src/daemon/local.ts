@@ -1,6 +1,8 @@
 /**
  * The library's verbs over a host in this process: the same shape as the client's, without HTTP.
  */
+import type { z } from 'zod';
+import { invalidRequest } from '../api/invalid.ts';
 import {
   PilotlightError,
   TURN_ENDINGS,
@@ -8,14 +10,15 @@ import {
   type AnswerPermission,
   type By,
   type ContentBlock,
-  type CreateSession,
+  CreateSession,
   type InterruptTurn,
   type PermissionView,
-  type SendTurn,
+  SendTurn,
   type SessionEvent,
   type SessionView,
   type StatusView,
   type TurnView,
+  UpdateSession,
   type AgentView,
 } from '../protocol/index.ts';
 import type { Host } from '../host/index.ts';
@@ -30,7 +33,9 @@ export interface LocalTurn extends AsyncIterable<SessionEvent> {
 export interface LocalSession {
   readonly id: string;
   view(): SessionView;
-  send(input: string | readonly ContentBlock[], options?: Pick<SendTurn, 'whenBusy'>): Promise<LocalTurn>;
+  send(input: string | readonly ContentBlock[], options?: Omit<SendTurn, 'input'>): Promise<LocalTurn>;
+  /** Changes name, model, mode, credentials, …: see the API's PATCH. */
+  update(changes: UpdateSession): Promise<SessionView>;
   interrupt(options?: InterruptTurn): Promise<TurnView>;
   /** Takes a queued turn back. */
   takeBack(turn: string): Promise<TurnView>;
@@ -64,7 +69,10 @@ export function localHost(host: Host, end: () => Promise<void>): LocalHost {
   const close = (): Promise<void> => (ended ??= end());
   return {
     sessions: {
-      create: async (request) => sessionOf(host, (await host.create(request, { by: BY })).value.id),
+      create: async (request) => {
+        const { value } = await host.create(checked(CreateSession, request), { by: BY });
+        return sessionOf(host, value.id);
+      },
       get: (id) => sessionOf(host, host.get(id).id),
       list: (filter = {}) => host.list(filter),
     },
@@ -80,13 +88,11 @@ function sessionOf(host: Host, id: string): LocalSession {
     id,
     view: () => host.get(id),
     async send(input, options = {}) {
-      const { value } = await host.send(
-        id,
-        { input: typeof input === 'string' ? input : [...input], ...options },
-        { by: BY },
-      );
+      const request = { input: typeof input === 'string' ? input : [...input], ...options };
+      const { value } = await host.send(id, checked(SendTurn, request), { by: BY });
       return turnOf(host, value);
     },
+    update: async (changes) => (await host.update(id, checked(UpdateSession, changes), { by: BY })).value,
     interrupt: async (options = {}) => (await host.interrupt(id, options, { by: BY })).value,
     takeBack: async (turn) => (await host.takeBack(id, turn, { by: BY })).value,
     permissions: () => host.permissions(id),
@@ -95,6 +101,13 @@ function sessionOf(host: Host, id: string): LocalSession {
     events: ({ after = 0, signal } = {}) =>
       eventsOf(host.follow(id, after, signal ?? new AbortController().signal)),
   };
+}
+
+/** The same rules as at the API's door: names that an agent would make more of than a name are refused here, too. */
+function checked<T>(schema: z.ZodType<T>, request: T): T {
+  const parsed = schema.safeParse(request);
+  if (parsed.success) return parsed.data;
+  throw invalidRequest(parsed.error.issues);
 }
 
 function turnOf(host: Host, turn: TurnView): LocalTurn {
