@@ -2,12 +2,13 @@
  * The rules' word on what an agent asks: read-only first, then the session's rules and the configuration's, then what the mode means.
  * The only place that gives the policy a file system.
  */
-import { realpathSync } from 'node:fs';
-import { basename, dirname, resolve } from 'node:path';
-import { compilePolicy, judge, mayChange, type Call, type Policy } from '../policy/index.ts';
+import { lstatSync, realpathSync } from 'node:fs';
+import { compilePolicy, judge, mayChange, type Call, type Files, type Policy } from '../policy/index.ts';
 import type { PolicyRule, TurnInput } from '../protocol/index.ts';
 import type { DecideContext } from '../session/inputs.ts';
 import type { ReadOnly, SessionSpec } from '../session/ports.ts';
+
+const FILES: Files = { realpath: realpathSync.native, lstat: lstatSync };
 
 /** Throws `bad_request` for a rule of the configuration that can never mean anything. */
 export function judgeOf(configured: readonly PolicyRule[]): DecideContext['judge'] {
@@ -23,8 +24,8 @@ export function judgeOf(configured: readonly PolicyRule[]): DecideContext['judge
     if (tool === undefined) return undefined;
     if (isReadOnly(spec) && mayChange(tool))
       return { decision: 'deny', rule: 'read-only session', message: denialOf(spec.readOnly) };
-    const workspace = { cwd: real(spec.cwd), resolve: (path: string) => real(resolve(spec.cwd, path)) };
-    const verdict = judge([policyOf(spec.permissionPolicy ?? []), ours], tool, workspace);
+    const rules = [policyOf(spec.permissionPolicy ?? []), ours];
+    const verdict = judge(rules, tool, { cwd: spec.cwd, files: FILES });
     if (verdict === undefined) return byMode(spec, tool, ask.check === true);
     const message = `A rule denies this (${verdict.rule})`;
     return verdict.decision === 'deny' ? { ...verdict, message } : verdict;
@@ -59,17 +60,4 @@ function byMode(spec: SessionSpec, tool: Call, check: boolean): ReturnType<Decid
   if (spec.mode === 'acceptEdits' && tool.kind === 'edit')
     return { decision: 'allow', rule: 'mode acceptEdits' };
   return undefined;
-}
-
-/** Links followed as far as the path exists: a file that is to be made is where its folder really is. */
-function real(path: string): string {
-  const missing: string[] = [];
-  for (let at = path; ; at = dirname(at)) {
-    try {
-      return resolve(realpathSync(at), ...missing);
-    } catch {
-      if (dirname(at) === at) return path;
-      missing.unshift(basename(at));
-    }
-  }
 }

@@ -1,3 +1,7 @@
-/** Rules for what agents ask and do. */
-export { compilePolicy, judge, type Call, type Policy, type Verdict, type Workspace } from './judge.ts';
+/**
+ * Rules for what agents ask and do. Owns what a rule means. Knows nothing of sessions, of agents' protocols and of the disk, which it asks through a port.
+ */
+export { judge } from './judge.ts';
+export { compilePolicy, type Policy } from './policy.ts';
 export { mayChange } from './read-only.ts';
+export type { Call, Files, Verdict, Workspace } from './types.ts';

@@ -1,154 +1,86 @@
 /**
- * What rules say of a call of a tool. Pure but for the port that resolves paths.
- * A denial that covers anything of the call wins. Otherwise every part of it (each simple command, each file) needs a rule, the first that covers it; what
- * no rule covers, or cannot be understood, is left to a person.
+ * What rules say of a call of a tool. A denial that fits anything of the call wins, wherever it stands. Otherwise every part of the call (each simple
+ * command, each file) needs a rule, the first that fits it; what no rule fits is left to whoever asked. Where only running it would tell whether
+ * a denial is meant, a person is asked. Pure but for the port to the disk.
  */
-import { PilotlightError, type PolicyRule, type ToolKind } from '../protocol/index.ts';
-import { simpleCommands, type SimpleCommand } from './command.ts';
-import { commandPattern, hostPattern, pathPattern, toolPattern } from './pattern.ts';
-
-export interface Call {
-  readonly name: string;
-  readonly kind: ToolKind;
-  readonly input: unknown;
-}
-
-export interface Verdict {
-  readonly decision: PolicyRule['decision'];
-  /** The rule in words. */
-  readonly rule: string;
-}
-
-export interface Workspace {
-  readonly cwd: string;
-  /** The real path: links followed, as far as it exists. */
-  readonly resolve: (path: string) => string;
-}
-
-/** One part of a call: what a rule can cover. `whole`: all that can be said is that the tool is used. */
-type Part =
-  | { readonly kind: 'command'; readonly command: SimpleCommand }
-  | { readonly kind: 'path'; readonly path: string }
-  | { readonly kind: 'host'; readonly host: string }
-  | { readonly kind: 'whole' };
-
-interface CompiledRule {
-  readonly rule: PolicyRule;
-  readonly words: string;
-  readonly isAbout: ReturnType<typeof toolPattern>;
-  readonly covers: (part: Part, workspace: Workspace) => boolean;
-}
-
-export type Policy = readonly CompiledRule[];
-
-/** Throws `bad_request` naming the rule that can never mean anything. */
-export function compilePolicy(rules: readonly PolicyRule[], origin = 'permissionPolicy'): Policy {
-  return rules.map((rule, at) => {
-    const bad = faultOf(rule);
-    if (bad !== undefined)
-      throw new PilotlightError('bad_request', `${origin}[${String(at)}]: ${bad}`, {
-        fix: 'See docs/policies.md for what a rule may be.',
-      });
-    const match = rule.match === undefined ? '' : ` ${rule.match}`;
-    const words = `${origin}[${String(at)}]: ${rule.decision} ${rule.tool}${match}`;
-    return { rule, words, isAbout: toolPattern(rule.tool), covers: coverage(rule.match) };
-  });
-}
-
-function faultOf({ tool, match }: PolicyRule): string | undefined {
-  if (/[\0\n]/.test(tool + (match ?? ''))) return 'it holds a line break or a NUL';
-  if (/^\s|\s$/.test(tool)) return `the tool ${JSON.stringify(tool)} begins or ends with a space`;
-  if (match !== undefined && /[;&|`<>]|\$\(/.test(match))
-    return `match ${JSON.stringify(match)} holds shell syntax: a rule is about one command; write one rule for each`;
-  const open = (match ?? '').split('[').length !== (match ?? '').split(']').length;
-  return open ? `match ${JSON.stringify(match)} has a bracket without its other half` : undefined;
-}
-
-function coverage(match: string | undefined): CompiledRule['covers'] {
-  if (match === undefined) return () => true;
-  const [command, path, host] = [commandPattern(match), pathPattern(match), hostPattern(match)];
-  return (part, workspace) => {
-    switch (part.kind) {
-      case 'command':
-        return command(part.command);
-      case 'path':
-        return path(part.path, workspace.cwd);
-      case 'host':
-        return host(part.host);
-      case 'whole':
-        return false;
-    }
-  };
-}
+import { fits, isAbout, type CompiledRule, type Policy } from './policy.ts';
+import { subjectOf } from './subject.ts';
+import type { Call, Subject, Target, Verdict, Workspace } from './types.ts';
 
 /** Undefined: the rules say nothing. The session's own rules come before those of the configuration. */
 export function judge(policies: readonly Policy[], call: Call, workspace: Workspace): Verdict | undefined {
-  const rules = policies.flat().filter((one) => one.isAbout(call));
+  const rules = policies.flatMap((policy) => policy.filter((rule) => isAbout(rule, call)));
   if (rules.length === 0) return undefined;
-  const parts = partsOf(call, workspace);
-  const denial = rules.find(
-    ({ rule, covers }) => rule.decision === 'deny' && parts.some((part) => covers(part, workspace)),
-  );
+  const subject = rules.some((rule) => rule.pattern !== undefined) ? subjectOf(call, workspace) : ANYTHING;
+  const denial = rules.find((rule) => rule.decision === 'deny' && isMet(rule, subject));
   if (denial !== undefined) return { decision: 'deny', rule: denial.words };
-  const first = parts.map((part) =>
-    rules.find(({ rule, covers }) => rule.decision !== 'deny' && covers(part, workspace)),
+  return weigh(rules, subject);
+}
+
+/** Where no rule has a `match`, nothing of the call matters. */
+const ANYTHING: Subject = { targets: [{ kind: 'none' }], hidden: [], limit: false, opaque: false };
+
+function isMet(rule: CompiledRule, { targets, hidden }: Subject): boolean {
+  if (rule.pattern === undefined) return true;
+  return (
+    targets.some((part) => fits(rule, part) === 'yes') || hidden.some((part) => fits(rule, part) === 'yes')
   );
-  const asking = first.find((one) => one?.rule.decision === 'ask');
-  if (asking !== undefined) return { decision: 'ask', rule: asking.words };
-  const [one] = first;
-  return one !== undefined && first.every((covering) => covering !== undefined)
-    ? { decision: 'allow', rule: one.words }
+}
+
+/** What is said of one part; undefined: nothing. */
+interface Said {
+  readonly decision: 'allow' | 'ask';
+  readonly rule: CompiledRule;
+  readonly doubt: boolean;
+}
+
+function weigh(rules: readonly CompiledRule[], subject: Subject): Verdict | undefined {
+  const said = subject.targets.map((target) => saidOf(rules, target));
+  if (subject.limit) said.push(saidOfAll(rules));
+  // What runs inside needs no rule of its own: it is a limit in any case, or stands in the words of what is covered exactly.
+  const inside = subject.hidden.map((target) => saidOf(rules, target));
+  const asking = [...said, ...inside].find((one) => one?.decision === 'ask');
+  const doubted = asking ?? (subject.opaque ? doubtOf(rules, said) : undefined);
+  if (doubted !== undefined)
+    return { decision: 'ask', rule: `${doubted.rule.words}${doubted.doubt ? ' (may be meant)' : ''}` };
+  const [first] = said;
+  return first !== undefined && said.every((one) => one !== undefined)
+    ? { decision: 'allow', rule: first.rule.words }
     : undefined;
 }
 
-const WHOLE: readonly Part[] = [{ kind: 'whole' }];
-
-function partsOf(call: Call, workspace: Workspace): readonly Part[] {
-  switch (call.kind) {
-    case 'execute': {
-      const commands = commandsOf(call);
-      return commands?.map((command) => ({ kind: 'command', command })) ?? WHOLE;
-    }
-    case 'read':
-    case 'edit':
-    case 'search': {
-      const paths = pathsOf(call.input);
-      return paths.length === 0
-        ? WHOLE
-        : paths.map((path) => ({ kind: 'path', path: workspace.resolve(path) }));
-    }
-    case 'fetch': {
-      const url = URL.parse(textOf(call.input, 'url') ?? '');
-      return url === null ? WHOLE : [{ kind: 'host', host: url.hostname.toLowerCase() }];
-    }
-    case 'mcp':
-    case 'think':
-    case 'other':
-      return WHOLE;
+/** The first rule that fits decides, unless one that denies might. */
+function saidOf(rules: readonly CompiledRule[], target: Target): Said | undefined {
+  const denial = rules.find((rule) => rule.decision === 'deny' && fits(rule, target) === 'maybe');
+  if (denial !== undefined) return { decision: 'ask', rule: denial, doubt: true };
+  for (const rule of rules) {
+    if (rule.decision === 'deny') continue;
+    const fit = fits(rule, target);
+    if (rule.decision === 'ask' && fit !== 'no') return { decision: 'ask', rule, doubt: fit === 'maybe' };
+    if (rule.decision === 'allow' && fit === 'yes') return { decision: 'allow', rule, doubt: false };
   }
+  return undefined;
 }
 
-/** Codex runs every command through a login shell of its own: what counts is what that shell is given. */
-export function commandsOf({ name, input }: Call): readonly SimpleCommand[] | undefined {
-  const text = textOf(input, 'command');
-  const commands = text === undefined ? undefined : simpleCommands(text);
-  const [only] = commands ?? [];
-  if (name !== 'shell' || commands?.length !== 1 || only === undefined) return commands;
-  const [shell, flag, script] = only;
-  const wrapped = /^\/(?:[\w.-]+\/)*(?:bash|sh|zsh)$/.test(shell) && flag === '-lc';
-  return wrapped && script !== undefined && only.length === 3 ? simpleCommands(script) : commands;
+/** Of a call whose parts are not all known: only rules without a `match` speak of it. */
+function saidOfAll(rules: readonly CompiledRule[]): Said | undefined {
+  const rule = rules.find((one) => one.pattern === undefined && one.decision !== 'deny');
+  return rule === undefined || rule.decision === 'deny'
+    ? undefined
+    : { decision: rule.decision, rule, doubt: false };
 }
 
-const PATHS = ['file_path', 'notebook_path', 'path'] as const;
-
-function pathsOf(input: unknown): readonly string[] {
-  const one = PATHS.flatMap((key) => textOf(input, key) ?? []);
-  const many: unknown = typeof input === 'object' && input !== null ? Reflect.get(input, 'paths') : undefined;
-  const listed = Array.isArray(many) ? many.filter((path) => typeof path === 'string') : [];
-  return [...one, ...listed];
-}
-
-function textOf(input: unknown, key: string): string | undefined {
-  const value: unknown = typeof input === 'object' && input !== null ? Reflect.get(input, key) : undefined;
-  return typeof value === 'string' ? value : undefined;
+/**
+ * Anything may be run in it, so a denial may be meant, or a rule that asks and stands before what allows it. Exact words that somebody wrote down are
+ * no doubt.
+ */
+function doubtOf(rules: readonly CompiledRule[], said: readonly (Said | undefined)[]): Said | undefined {
+  if (said.length > 0 && said.every((one) => one?.rule.pattern !== undefined)) return undefined;
+  const allowing = rules.findIndex((rule) => rule.pattern === undefined && rule.decision === 'allow');
+  const rule = rules.find(
+    ({ decision, pattern }, at) =>
+      pattern !== undefined &&
+      (decision === 'deny' || (decision === 'ask' && (allowing < 0 || at < allowing))),
+  );
+  return rule === undefined ? undefined : { decision: 'ask', rule, doubt: true };
 }

@@ -1,24 +1,26 @@
 /** What a read-only session may still do: look. Everything that writes, runs, or cannot be told from that is denied. Pure. */
-import { commandPattern } from './pattern.ts';
-import { commandsOf, type Call } from './judge.ts';
+import { compilePolicy, fits } from './policy.ts';
+import { scriptOf } from './subject.ts';
+import type { Call } from './types.ts';
 
 /** Commands that only look, in any words but those that make them write. */
-const LOOKING = [
-  'ls *',
-  'cat *',
-  'head *',
-  'tail *',
-  'wc *',
-  'pwd',
-  'echo *',
-  'grep *',
-  'stat *',
-  'which *',
-  'whoami',
-  'uname *',
-]
-  .concat(['status', 'log', 'diff', 'show', 'rev-parse', 'ls-files', 'blame'].map((verb) => `git ${verb} *`))
-  .map(commandPattern);
+const LOOKING = compilePolicy(
+  [
+    'ls *',
+    'cat *',
+    'head *',
+    'tail *',
+    'wc *',
+    'pwd',
+    'echo *',
+    'grep *',
+    'stat *',
+    'which *',
+    'whoami',
+    'uname *',
+    ...['status', 'log', 'diff', 'show', 'rev-parse', 'ls-files', 'blame'].map((verb) => `git ${verb} *`),
+  ].map((match) => ({ tool: 'execute', match, decision: 'allow' })),
+);
 
 /** Leaving plan mode would let the agent write. */
 const NEVER: ReadonlySet<string> = new Set(['ExitPlanMode', 'request_permissions']);
@@ -35,8 +37,8 @@ export function mayChange(call: Call): boolean {
     case 'mcp':
       return true;
     case 'execute': {
-      const commands = commandsOf(call);
-      return commands === undefined || !commands.every((command) => LOOKING.some((looks) => looks(command)));
+      const { targets, limit } = scriptOf(call);
+      return limit || !targets.every((target) => LOOKING.some((rule) => fits(rule, target) === 'yes'));
     }
     case 'other':
       return NEVER.has(call.name);

@@ -71,7 +71,7 @@ const TOOL_ITEMS = new Map<string, ToolItem>([
           tool: 'edit',
           input: { changes },
           diff: cutText(diff.join('\n'), BOUNDS.diff),
-          paths: changes.map((change) => change.path),
+          paths: changes.flatMap((change) => [change.path, ...movedTo(change.kind)]),
         };
       },
       result: (item) => ({ status: statusOf(FileChange.parse(item).status), output: '' }),
@@ -182,6 +182,12 @@ function statusOf(status: string): ToolResult['status'] {
   if (status === 'declined') return 'denied';
   if (status === 'interrupted') return 'cancelled';
   return status === 'failed' ? 'error' : 'ok';
+}
+
+/** A file that is renamed is changed in two places. */
+function movedTo(kind: unknown): string[] {
+  const path = isRecord(kind) ? (kind['move_path'] ?? kind['movePath']) : undefined;
+  return typeof path === 'string' ? [path] : [];
 }
 
 function nameOf(kind: unknown): string {
