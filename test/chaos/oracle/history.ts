@@ -7,6 +7,8 @@ import type { Event } from '../../support/daemon.ts';
 export interface History {
   readonly sessions: readonly SessionHistory[];
   readonly done: Done;
+  /** Its bounds were of seconds: a busy machine may have met one, and a turn that failed for that has its reason. */
+  readonly shortBounds: boolean;
   /** Processes of this home that were there after it was stopped. */
   readonly left: readonly { readonly pid: number; readonly command: string }[];
   readonly decoys: readonly Decoy[];

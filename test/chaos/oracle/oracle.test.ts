@@ -57,6 +57,7 @@ function history(session: Partial<SessionHistory> = {}, more: Partial<History> =
       },
     ],
     done: NOTHING_DONE,
+    shortBounds: false,
     left: [],
     decoys: [{ pid: 9, what: 'a stranger', alive: true, signals: [] }],
     troubles: [],
@@ -259,6 +260,12 @@ test('P3: a turn that fails or is interrupted without a reason', () => {
   ]);
   expect(found({ journal: failed }, { done: done({ agentKills: 1 }) })).toEqual([]);
   expect(found({ journal: failed, messages: [{ ...MESSAGE, calm: false }] })).toEqual([]);
+  const late = ending(
+    event(0, 'message.discarded', { message: 'a' }),
+    event(0, 'turn.failed', { ...FAILED, code: 'echo_timeout' }),
+  );
+  expect(found({ journal: late }, { shortBounds: true })).toEqual([]);
+  expect(found({ journal: late })).toHaveLength(1);
   expect(found({ journal: interrupted })).toEqual(['P3 interrupted by client, and nobody asked for it']);
   expect(found({ journal: interrupted, interrupted: true })).toEqual([]);
 });

@@ -1,7 +1,7 @@
 /** P3: what a completed turn said is whole, and a turn that nothing but a daemon's death befell completes. */
 import { isEnding, textOf, type Event } from '../../support/daemon.ts';
 import { turnsOf } from './endings.ts';
-import type { Done, Expectation, History, Message, SessionHistory, Violation } from './history.ts';
+import type { Expectation, History, Message, SessionHistory, Violation } from './history.ts';
 
 export function textViolations(history: History): Violation[] {
   return history.sessions.flatMap((session) =>
@@ -15,8 +15,7 @@ export function textViolations(history: History): Violation[] {
         ...(steered ? [] : wrongText(events, turn, message?.expects)),
         ...(message?.expects.kind === 'garbled' ? [] : wrongPreviews(events)),
       ];
-      const lost =
-        message === undefined ? undefined : unexplained(session, message, { events, done: history.done });
+      const lost = message === undefined ? undefined : unexplained(session, message, { events, history });
       return [...said, ...(lost === undefined ? [] : [lost])].map((what): Violation => ({
         promise: 'P3',
         session: session.id,
@@ -76,13 +75,24 @@ function wrongPreviews(events: readonly Event[]): string[] {
   return found;
 }
 
+/** What a turn fails with when something took longer than it may. */
+const BOUNDS = new Set([
+  'echo_timeout',
+  'inactivity_timeout',
+  'tool_timeout',
+  'start_timeout',
+  'stdin_timeout',
+  'runtime_stuck',
+]);
+
 /** Why a calm message's turn may not have completed; undefined when there is a reason. */
 function unexplained(
   session: SessionHistory,
   message: Message,
-  seen: { readonly events: readonly Event[]; readonly done: Done },
+  seen: { readonly events: readonly Event[]; readonly history: History },
 ): string | undefined {
-  const { events, done } = seen;
+  const { events, history } = seen;
+  const { done } = history;
   const ending = events.findLast(isEnding);
   if (ending === undefined || ending.type === 'turn.completed' || !message.calm) return undefined;
   if (ending.type === 'turn.interrupted') {
@@ -90,6 +100,7 @@ function unexplained(
     if (by === 'shutdown' ? done.shutdowns > 0 : session.interrupted || session.closed) return undefined;
     return `interrupted by ${by}, and nobody asked for it`;
   }
+  if (history.shortBounds && BOUNDS.has(String(ending.data['code']))) return undefined;
   const harmed = done.agentKills + done.keeperKills + done.agentStops + done.keeperStops + done.shutdowns;
   if (harmed > 0 || session.interrupted || session.closed || done.diskFills > 0) return undefined;
   return `failed with ${String(ending.data['code'])} (${String(ending.data['message'])}), and nothing befell its agent`;

@@ -83,10 +83,11 @@ const PACE_MS: Readonly<Record<Profile, readonly [number, number]>> = {
   all: [200, 2000],
 };
 
+/** For longer than `ms`: a busy machine is given more time. */
 export function planDeeds(dice: Dice, profile: Profile, ms: number): PlannedDeed[] {
   const deeds: PlannedDeed[] = [];
   const [low, high] = PACE_MS[profile];
-  for (let at = 0; at < ms;) {
+  for (let at = 0; at < 6 * ms;) {
     const afterMs = dice.between(low, high);
     at += afterMs;
     deeds.push({

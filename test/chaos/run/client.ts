@@ -64,6 +64,11 @@ export class ChaosClient {
     }
   }
 
+  /** Messages that have an answer. */
+  get answered(): number {
+    return this.sessions.flatMap(({ messages }) => messages).filter(({ unsure }) => !unsure).length;
+  }
+
   async #open(): Promise<OpenSession> {
     const { world, more } = this.#running;
     const { agent, followers } = this.#plan;

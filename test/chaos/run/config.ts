@@ -5,8 +5,12 @@ const AGENTS = new URL('../../agents/', import.meta.url).pathname;
 
 const CALM: ReadonlySet<Profile> = new Set(['daemon', 'shutdown', 'disk', 'real']);
 
+export function hasShortBounds({ profile }: Plan): boolean {
+  return !CALM.has(profile);
+}
+
 export function configFor(plan: Plan, paths = fakes()): string {
-  const factor = CALM.has(plan.profile) ? 8 : 1;
+  const factor = hasShortBounds(plan) ? 1 : 8;
   return `[runtime]
 echoTimeoutMs = ${String(3000 * factor)}
 firstTurnTimeoutMs = ${String(4000 * factor)}
