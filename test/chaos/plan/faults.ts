@@ -19,6 +19,7 @@ const BOTH: Table = {
   'half@LINE': ENDS_IT,
   'kill-self@LINE': ENDS_IT,
   'hang@LINE': ENDS_IT,
+  'hang-soft@LINE': ENDS_IT,
   'no-result': ENDS_IT,
   'error-result:500': ENDS_IT,
   'huge-no-newline:3': ENDS_IT,
@@ -38,6 +39,8 @@ const BOTH: Table = {
   'repeated-tool-ids': BEARS_IT,
   'retry-stream': BEARS_IT,
   'second-result': BEARS_IT,
+  'late-receipt': BEARS_IT,
+  fallback: BEARS_IT,
   garbage: BEARS_IT,
   'unknown-types': BEARS_IT,
   'huge-line:3': BEARS_IT,
@@ -54,14 +57,11 @@ const BOTH: Table = {
 const TABLES: Readonly<Record<string, Table>> = {
   claude: {
     ...BOTH,
-    'hang-soft@LINE': ENDS_IT,
     // An agent that named its messages until now is not believed when its ending names none.
     'no-receipt': ENDS_IT,
     'new-session': BEARS_IT,
-    'late-receipt': BEARS_IT,
-    fallback: BEARS_IT,
   },
-  codex: { ...BOTH, overloaded: ENDS_IT },
+  codex: { ...BOTH, 'no-receipt': ENDS_IT, overloaded: ENDS_IT },
 };
 
 /** Spoils the process for messages behind it, which then need not complete. */
