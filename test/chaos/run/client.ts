@@ -58,7 +58,9 @@ export class ChaosClient {
         }
       }
     } catch (error) {
-      if (!over.aborted) throw error;
+      // A client that can go no further is a finding, not the end of the run.
+      if (!over.aborted)
+        this.#running.world.trouble('P5', `client ${this.#name} gave up: ${String(error)}`);
     } finally {
       await Promise.all(this.#following);
     }
