@@ -10,6 +10,7 @@ import { makePlan, PROFILES, type Profile } from './plan/plan.ts';
 import { runReal } from './real.ts';
 import { reportOf } from './report.ts';
 import { run, type Outcome } from './run/run.ts';
+import { World } from './run/world.ts';
 
 /** Of a run with the real CLIs: a home lives as long. */
 const KILLS_A_RUN = 20;
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     agent: { type: 'string' },
   },
 });
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => void leave());
 process.exitCode = await main();
 
 async function main(): Promise<number> {
@@ -48,6 +50,15 @@ async function main(): Promise<number> {
   }
   console.log(`seed ${values.seed} in all: ${JSON.stringify(total)}`);
   return total.violations === 0 ? 0 : 1;
+}
+
+/** Interrupted: nothing of it stays. */
+async function leave(): Promise<void> {
+  for (const world of World.living) {
+    world.down = true;
+    await world[Symbol.asyncDispose]();
+  }
+  process.exit(130);
 }
 
 function fake(number: number): Promise<Outcome> {

@@ -33,7 +33,7 @@ export function planMessage(dice: Dice, wish: Wish): PlannedMessage {
     tool: 3,
     think: 1,
     flood: wish.floods ? 2 : 0,
-    child: 1,
+    child: 2,
     'tool-hang': 1,
     fault: wish.faults ? 7 : 0,
   };

@@ -59,8 +59,7 @@ export class ChaosClient {
       }
     } catch (error) {
       // A client that can go no further is a finding, not the end of the run.
-      if (!over.aborted)
-        this.#running.world.trouble('P5', `client ${this.#name} gave up: ${String(error)}`);
+      if (!over.aborted) this.#running.world.trouble('P5', `client ${this.#name} gave up: ${String(error)}`);
     } finally {
       await Promise.all(this.#following);
     }

@@ -31,6 +31,7 @@ export async function settle(settling: Settling): Promise<Pick<History, 'session
   const seen = new Map<string, { shown: Event[]; turns: TurnSeen[] }>();
   for (const session of sessions) await ended(settling, session);
   for (const session of sessions) seen.set(session.id, await read(settling, session));
+  for (const { id } of sessions) outlived(world, id, seen.get(id)?.shown ?? []);
   const left = await stop(settling);
   // The journal is read whoever holds it.
   await world.endAll();
@@ -95,6 +96,18 @@ async function read(
   } catch (error) {
     world.troubles.push({ promise: 'P5', session: session.id, what: `it cannot be read: ${String(error)}` });
     return { shown: [], turns: [] };
+  }
+}
+
+/** Background processes (`child PID` in what an agent said) are gone with the process whose agent started them. */
+function outlived(world: World, session: string, events: readonly Event[]): void {
+  const living = new Set(world.processes().map(({ pid }) => pid));
+  const ended = events.findLast(({ type }) => type === 'runtime.ended')?.seq ?? 0;
+  for (const { type, seq, data } of events) {
+    const pid = type === 'message.completed' ? /child (\d+)/.exec(String(data['text']))?.[1] : undefined;
+    if (pid === undefined || seq > ended || !living.has(Number(pid))) continue;
+    const what = `process ${pid}, started at ${String(seq)}, outlives its agent, which ended at ${String(ended)}`;
+    world.troubles.push({ promise: 'P6', session, what });
   }
 }
 

@@ -26,6 +26,8 @@ const LOG_CHARS = 6000;
 const GIVE_UP_MS = 30_000;
 
 export class World implements AsyncDisposable {
+  /** Those that were not disposed of: what an interrupted run must end. */
+  static readonly living = new Set<World>();
   readonly home: TestHome;
   readonly disk: SmallDisk | undefined;
   /** For what must not be where the disk fills up, nor carry the home's path. */
@@ -48,6 +50,7 @@ export class World implements AsyncDisposable {
     this.home = home;
     this.disk = disk;
     this.#trace = trace;
+    World.living.add(this);
   }
 
   /** `root`: a folder that holds the home and whatever else its agents are told of. */
@@ -138,6 +141,7 @@ export class World implements AsyncDisposable {
     this.disk?.[Symbol.dispose]();
     await this.home[Symbol.asyncDispose]();
     rmSync(this.aside, { recursive: true, force: true });
+    World.living.delete(this);
   }
 
   #start(): Promise<void> {
