@@ -14,7 +14,7 @@ const SIGNALS = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR2', 'SIGCONT']
 const PROGRAM = `
 const { appendFileSync } = require('node:fs');
 for (const name of ${JSON.stringify(SIGNALS)}) process.on(name, () => appendFileSync(process.argv[1], name + '\\n'));
-setInterval(() => {}, 2 ** 30);
+process.stdin.resume().on('end', () => process.exit());
 process.stdout.write('ready');
 `;
 
@@ -56,7 +56,8 @@ export class Decoys implements Disposable {
     const log = join(world.aside, `signals-${String(this.#decoys.length)}`);
     const child = spawn(process.execPath, ['-e', PROGRAM, log], {
       env: { PATH: process.env['PATH'] ?? '', ...env },
-      stdio: ['ignore', 'pipe', 'ignore'],
+      // It ends with this process, however that ends.
+      stdio: ['pipe', 'pipe', 'ignore'],
       detached: true,
     });
     this.#decoys.push({ what, child, log });
