@@ -5,6 +5,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   memory: async () => (await import('./memory.ts')).memory(),
   takeover: async () => (await import('./takeover.ts')).takeover(),
   pool: async () => (await import('./pool.ts')).pool(),
+  permissions: async () => (await import('./permissions.ts')).permissions(),
 };
 
 const wanted = process.argv.slice(2);
