@@ -165,7 +165,6 @@ export class CodexServer {
     if (mode !== undefined) this.#needsExperimental('turn/start.collaborationMode');
     if (mode !== undefined) thread.plan = mode === 'plan';
     const prompt = this.#prompt(thread, params);
-    if (/^(?:fault )?overloaded$/m.test(prompt.text)) throw new Overload('Server overloaded; retry later.');
     const { turn } = thread;
     if (turn === undefined || turn.closing) {
       thread.begin(new CodexTurn(thread, [prompt], { requestId: id }));
@@ -181,6 +180,8 @@ export class CodexServer {
       .map((part) => part.text)
       .join('\n');
     const prompt = { text, clientId: clientUserMessageId };
+    // Refused, and so not received: whoever sent it may send it again.
+    if (/^(?:fault )?overloaded$/m.test(text)) throw new Overload('Server overloaded; retry later.');
     logReceived(thread.id, { uuid: clientUserMessageId, text });
     if (this.faults.has('stop-reading-stdin')) this.stdin.stop();
     return prompt;

@@ -53,6 +53,8 @@ function wrongNumbers(text: string, lines: number): string[] {
 
 /** A message that came in pieces is the sum of its pieces, unless it came only whole. */
 function wrongPreviews(events: readonly Event[]): string[] {
+  // An interrupt may come between what an agent thinks it has said and what it has printed.
+  if (events.findLast(isEnding)?.type === 'turn.interrupted') return [];
   const pieces = new Map<string, string>();
   const found: string[] = [];
   const completed = new Set<string>();

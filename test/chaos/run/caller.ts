@@ -62,12 +62,13 @@ export class Caller {
         signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_MS)]),
       });
       const text = await response.text();
-      const body = text === '' ? undefined : JSON.parse(text);
+      // Before it is parsed: what is answered with 500 need not be JSON.
       if (response.status === 500)
         this.#world.trouble(
           'P5',
           `${request.method} ${request.path} was answered with 500: ${text.slice(0, 300)}`,
         );
+      const body = text === '' ? undefined : JSON.parse(text);
       return { status: response.status, body };
     } catch (error) {
       return error instanceof Error ? `${error.message} ${String(error.cause)}` : String(error);
