@@ -109,6 +109,7 @@ function configOf(options: HostOptions, home: Home | undefined): Config {
     limits: { ...read.limits, ...over.limits },
     workspace: { ...read.workspace, ...over.workspace },
     audit: { ...read.audit, ...over.audit },
+    mcpServers: { ...read.mcpServers, ...over.mcpServers },
     credentials: { ...read.credentials, ...over.credentials },
     secrets: { ...read.secrets, ...over.secrets },
     journal: { ...read.journal, ...over.journal },

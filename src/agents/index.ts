@@ -10,6 +10,7 @@ import { findAgent, type Found } from './find.ts';
 import { secretsOf } from './secrets.ts';
 
 export type * from './dialect.ts';
+export { secretsOf } from './secrets.ts';
 
 /** A dialect whose state is its own business. */
 export type AnyDialect = Dialect<unknown>;
@@ -62,6 +63,8 @@ export interface Agents {
   list(): Promise<readonly AgentView[]>;
   /** Whether a credential of the daemon's own may go to this agent of this session. */
   takes(name: string, start: Pick<StartFor, 'agent' | 'env' | 'agentOptions'>): boolean;
+  /** Whether a session leads its agent to another server, account or authority than the daemon's. */
+  leadsElsewhere(start: Pick<StartFor, 'env' | 'agentOptions'>): boolean;
   /** Settings and binary for a start; undefined binary path when it is not installed. */
   prepare(
     start: StartFor,
@@ -100,6 +103,7 @@ export function createAgents(options: AgentsOptions): Agents {
       ),
     takes: (name, { agent, env, agentOptions }) =>
       mayHave(agent, name) && !leadsElsewhere({ base: options.env, env, agentOptions }),
+    leadsElsewhere: ({ env, agentOptions }) => leadsElsewhere({ base: options.env, env, agentOptions }),
     async prepare(start) {
       const { env: asked, credentials, agent, ...rest } = start;
       const extra = options.extraEnv;

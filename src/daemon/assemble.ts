@@ -2,7 +2,8 @@
  * Puts the parts together behind one host: the same for the daemon (kept children, a journal on disk) and the library (direct children).
  * Owns no state; everything it makes is handed back to be ended by its caller.
  */
-import { createAgents, type RuntimeLimits } from '../agents/index.ts';
+import { readFileSync } from 'node:fs';
+import { createAgents, secretsOf, type RuntimeLimits } from '../agents/index.ts';
 import { SessionHost, type HostPorts, type RuntimeFactory, type SecretStore } from '../host/index.ts';
 import { treeMemory } from '../process/index.ts';
 import type { ChildHost } from '../process/ports.ts';
@@ -60,6 +61,7 @@ export function assembleHost(options: AssembleOptions): SessionHost {
       agents,
       secrets,
       credentials,
+      servers: config.mcpServers,
       hasRules: config.permissions.rules.length > 0,
     }),
     credentials,
@@ -94,6 +96,18 @@ function forgetting({ secrets, known }: AssembleOptions): SecretStore {
   };
 }
 
+/** Empty where it cannot be read: another system, or the process is gone. */
+function environmentOf(pid: number): Record<string, string> {
+  try {
+    const entries = readFileSync(`/proc/${String(pid)}/environ`, 'utf8').split('\0');
+    return Object.fromEntries(
+      entries.map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),
+    );
+  } catch {
+    return {};
+  }
+}
+
 function ladderMs(ladder: Config['ladder']): number {
   return ladder.termAfterMs + ladder.killAfterMs + ladder.stuckAfterMs;
 }
@@ -125,10 +139,19 @@ function runtimeFactory(options: AssembleOptions, sources: SettingsSources): Run
           options.known?.know(had.settings.session, had.settings.secrets ?? []);
           return had;
         },
+        secretsIn: (pid) => {
+          const secrets = secretsOf({ env: environmentOf(pid), credentials: {} });
+          options.known?.know(id, secrets);
+          return secrets;
+        },
         place: ({ path, text }) => secrets.place(path, text),
         ...(trace === undefined ? {} : { trace: (way, text) => trace(id, way, text) }),
       };
-      return new Lifetime({ id, sessions: [session], slot, ports, onGone, onMeasured });
+      const gone = (runtime: string): void => {
+        options.known?.forget(runtime);
+        onGone(runtime);
+      };
+      return new Lifetime({ id, sessions: [session], slot, ports, onGone: gone, onMeasured });
     },
   };
 }

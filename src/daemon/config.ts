@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 import { parse as parseToml } from 'smol-toml';
 import { z } from 'zod';
 import { unmarked } from '../process/index.ts';
-import { messageOf, PilotlightError, PolicyRule } from '../protocol/index.ts';
+import { McpServers, messageOf, PilotlightError, PolicyRule } from '../protocol/index.ts';
 
 const ms = (value: number): z.ZodDefault<z.ZodNumber> => z.number().int().positive().default(value);
 
@@ -108,6 +108,8 @@ const Config = z.strictObject({
       }),
     )
     .default({}),
+  /** MCP servers of every session, besides its own; one of the same name is the session's. */
+  mcpServers: McpServers.default({}),
   /** Whether values of `env`, `credentials` and MCP servers are written to `secrets/`; a session that needs them cannot be started by the next daemon otherwise. */
   secrets: z.strictObject({ persist: z.boolean().default(true) }).prefault({}),
   journal: z

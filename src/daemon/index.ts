@@ -5,6 +5,7 @@ import { pathsOf, type Config } from './config.ts';
 
 export { isAlive } from '../process/index.ts';
 export { homeOf, processEnvironment, readConfig, type Config } from './config.ts';
+export { probeMcpServer, type Probed } from './mcp-probe.ts';
 export { portHolder } from './port-holder.ts';
 
 /** The agents that sessions of this configuration would get, with their versions. */

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Agents } from '../agents/index.ts';
+import type { McpServers } from '../protocol/index.ts';
 import type { SecretStore, SessionSecrets, StartWish } from '../host/index.ts';
 import type { RuntimePorts } from '../runtime/ports.ts';
 import type { SessionSpec } from '../session/ports.ts';
@@ -14,6 +15,8 @@ export interface SettingsSources {
   readonly agents: Agents;
   readonly secrets: SecretStore;
   readonly credentials: CredentialSource;
+  /** MCP servers of the configuration. */
+  readonly servers: McpServers;
   /** The configuration has rules for what agents do. */
   readonly hasRules: boolean;
 }
@@ -28,7 +31,7 @@ export async function settingsOf(
   const { spec, resume } = wish;
   const { model, systemPrompt } = spec;
   const had = secrets.get(spec.id);
-  const servers = had.mcpServers;
+  const servers = { ...commonServers(sources, spec, had), ...had.mcpServers };
   const { settings, binary } = await agents.prepare({
     session: spec.id,
     agent: spec.agent,
@@ -48,6 +51,15 @@ export async function settingsOf(
     ...(Object.keys(servers).length === 0 ? {} : { mcp: { servers, filesAt: secrets.filesAt(spec.id) } }),
   });
   return { settings, binary, missing: missingOf(spec, had) };
+}
+
+/** Their values are the daemon's own: not for an agent that the session leads to another server. */
+function commonServers(
+  { agents, servers }: SettingsSources,
+  { agentOptions }: SessionSpec,
+  { env }: SessionSecrets,
+): McpServers {
+  return agents.leadsElsewhere({ env, agentOptions }) ? {} : servers;
 }
 
 function valuesOf({ credentials }: SessionSecrets): Record<string, string> {

@@ -28,8 +28,8 @@ export class Audience {
   }
 
   /** From now on these are masked. */
-  hide(secrets: readonly string[]): void {
-    const redaction = redactionOf(secrets);
+  hide(...secrets: readonly (readonly string[] | undefined)[]): void {
+    const redaction = redactionOf(secrets.flatMap((some) => some ?? []));
     this.#redacting = redaction === undefined ? undefined : new Redacting(redaction);
   }
 
@@ -81,7 +81,7 @@ export function guarded(ports: RuntimePorts, audience: Audience): RuntimePorts {
     ...ports,
     async settings(why) {
       const had = await ports.settings(why);
-      audience.hide(had.settings.secrets ?? []);
+      audience.hide(had.settings.secrets);
       return had;
     },
   };

@@ -231,6 +231,7 @@ export class Lifetime implements Voice {
     }
     try {
       const { settings } = await this.#ports.settings('takeover');
+      this.#audience.hide(settings.secrets, this.#ports.secretsIn?.(child.identity.pid));
       const origin = takenOver(this.#ports, { from, child, settings });
       // Its end may have been asked for while it was being taken over.
       const wanted = this.#phase.kind === 'launching' ? this.#phase.calledOff.reason : undefined;

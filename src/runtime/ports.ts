@@ -27,6 +27,8 @@ export interface RuntimePorts {
     /** Names of what the session was given and nobody has any more (it was kept in memory by a daemon before). */
     readonly missing?: readonly string[];
   }>;
+  /** Secrets that a running process has in its environment; what it was started with may be known to nobody else any more. */
+  readonly secretsIn?: (pid: number) => readonly string[];
   /** Writes a file that a plan asks for, readable by this user alone. */
   readonly place: (file: PlannedFile) => void;
   readonly generation: number;

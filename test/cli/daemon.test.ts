@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { command, pilotlight, said } from '../support/command.ts';
 import { gone, testHome, type TestHome } from '../support/daemon.ts';
 import type { Identity } from '../support/processes.ts';
+import { VAULT } from '../support/vault.ts';
 
 /** start, stop, restart, status: the daemon as the command line sees it. */
 let home: TestHome;
@@ -191,6 +192,22 @@ test('doctor finds the agents, the port and what is missing; it tells no key', a
     disk: 'ok',
   });
   for (const { state, fix } of findings) if (state !== 'ok') expect(fix).toBeTruthy();
+});
+
+test('doctor tries the MCP servers of the configuration', async () => {
+  const file = join(home.path, 'config.toml');
+  const more = `[mcpServers.good]\ncommand = "${process.execPath}"\nargs = ["${VAULT}"]\n[mcpServers.bad]\ncommand = "/nonexistent"\nenv = { TOKEN = "made-up-token" }\n`;
+  writeFileSync(file, readFileSync(file, 'utf8') + more);
+  const { stdout } = await pilotlight(home, ['doctor', '--json']);
+  const { findings }: { findings: { what: string; state: string }[] } = JSON.parse(stdout);
+  const states = findings
+    .filter(({ what }) => what.startsWith('MCP'))
+    .map(({ what, state }) => [what, state]);
+  expect(states).toEqual([
+    ['MCP server good', 'ok'],
+    ['MCP server bad', 'warning'],
+  ]);
+  expect(stdout).not.toContain('made-up');
 });
 
 test('doctor fails when there is no agent at all', async () => {

@@ -77,8 +77,17 @@ describe('a command of the configuration', () => {
       const events = await at.daemon.events(session);
       expect(reasons(events).every((reason) => reason === 'replaced')).toBe(true);
       expect(JSON.stringify(events)).not.toContain('made-up-');
-      // The session's own key wins, and no command is asked for it.
+      // A daemon that never saw the key masks it all the same, in what the process that has it says.
+      await at.daemon.kill9();
+      at.daemon = await TestDaemon.takeOver(at.home);
       const name = agent === 'claude' ? 'anthropicApiKey' : 'MOCK_KEY';
+      const variable = agent === 'claude' ? 'ANTHROPIC_API_KEY' : 'MOCK_KEY';
+      const said = await at.daemon.turn(
+        session,
+        `run: cat /proc/$PPID/environ | tr '\\0' '\\n' | grep ^${variable}=`,
+      );
+      expect(said.data['text'], JSON.stringify(said.data)).toContain(`${variable}=[masked]`);
+      // The session's own key wins, and no command is asked for it.
       await at.daemon.request('PATCH', `/v1/sessions/${session}`, { credentials: { [name]: 'made-up-own' } });
       await at.daemon.turn(session, `say own-${agent}`);
       expect(await keyOf(`own-${agent}`)).toBe('made-up-own');
@@ -118,6 +127,23 @@ describe('a command of the configuration', () => {
     expect(ending.data['effects']).toBe('none');
     expect(JSON.stringify(await at.daemon.events(session))).not.toContain('made-up');
   });
+});
+
+test('MCP servers of the configuration: every session has them, but none that leads its agent elsewhere; its own of the name comes first', async () => {
+  const entry = `[mcpServers.vault]\ncommand = "${process.execPath}"\nargs = ["${VAULT}"]\nenv = { VAULT_TOKEN = "made-up-common" }\n`;
+  await using at = await daemonWith(entry);
+  const credentials = { anthropicApiKey: 'made-up-key' };
+  const session = await at.daemon.session('claude', { cwd: real.cwd, credentials });
+  const opened = await at.daemon.turn(session, 'tool: mcp__vault__open {}');
+  expect(opened.data['text']).toContain(openedBy('made-up-common'));
+  const vault = { command: process.execPath, args: [VAULT], env: { VAULT_TOKEN: 'made-up-own-token' } };
+  const own = await at.daemon.session('claude', { cwd: real.cwd, credentials, mcpServers: { vault } });
+  const mine = await at.daemon.turn(own, 'tool: mcp__vault__open {}');
+  expect(mine.data['text']).toContain(openedBy('made-up-own-token'));
+  const env = { ...real.claude.env, ANTHROPIC_BASE_URL: `${model.url}/` };
+  const led = await at.daemon.session('claude', { cwd: real.cwd, env });
+  const none = await at.daemon.turn(led, 'tool: mcp__vault__open {}');
+  expect(none.data['text']).not.toContain('opened by');
 });
 
 test('secrets.persist = false: a session that needs them after a restart says so, and goes on when it has them again', async () => {

@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { findAgents, portHolder, readConfig } from '../../daemon/index.ts';
+import { findAgents, portHolder, probeMcpServer, readConfig, type Config } from '../../daemon/index.ts';
 import { messageOf } from '../../protocol/index.ts';
 import type { Context } from '../context.ts';
 import { harmless } from '../output.ts';
@@ -27,7 +27,7 @@ const run_ = promisify(execFile);
 
 export async function run(context: Context): Promise<number> {
   const findings = (
-    await Promise.all([agents(context), disk(context), port(context), sandbox(context)])
+    await Promise.all([agents(context), disk(context), port(context), sandbox(context), servers(context)])
   ).flat();
   findings.unshift(...node(), ...credentials(context), ...doors(context));
   const { output } = context;
@@ -75,6 +75,25 @@ async function agents(context: Context): Promise<Finding[]> {
   } catch (error) {
     return [{ what: 'configuration', state: 'missing', says: messageOf(error), fix: 'Mend config.toml.' }];
   }
+}
+
+/** MCP servers of the configuration are tried; those of sessions are the sessions' own. */
+async function servers({ home, env }: Context): Promise<Finding[]> {
+  let config: Config;
+  try {
+    config = readConfig(home, env);
+  } catch {
+    // Said with the agents.
+    return [];
+  }
+  return Promise.all(
+    Object.entries(config.mcpServers).map(async ([name, server]): Promise<Finding> => {
+      const { ok, says } = await probeMcpServer(server, env);
+      if (ok) return { what: `MCP server ${name}`, state: 'ok', says };
+      const fix = `Sessions go on without it: mend mcpServers.${name} in config.toml.`;
+      return { what: `MCP server ${name}`, state: 'warning', says, fix };
+    }),
+  );
 }
 
 const PACKAGES: Readonly<Record<string, string>> = {
