@@ -6,6 +6,8 @@ import type { Event } from '../../support/daemon.ts';
 
 export interface History {
   readonly sessions: readonly SessionHistory[];
+  /** One who followed all sessions at once: ids are the journal's cursors. */
+  readonly everywhere: Follower;
   readonly done: Done;
   /** Its bounds were of seconds: a busy machine may have met one, and a turn that failed for that has its reason. */
   readonly shortBounds: boolean;

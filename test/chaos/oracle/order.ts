@@ -4,6 +4,10 @@ import type { Event } from '../../support/daemon.ts';
 import type { History, Leg, SessionHistory, Violation } from './history.ts';
 
 export function orderViolations(history: History): Violation[] {
+  return [...ofSessions(history), ...everywhere(history)];
+}
+
+function ofSessions(history: History): Violation[] {
   return history.sessions.flatMap((session) => [
     ...contiguous(session),
     ...shown(session),
@@ -45,6 +49,32 @@ function followed(session: SessionHistory, leg: Leg, who: string): Violation[] {
     last = id;
   }
   return found;
+}
+
+/** Over all sessions: cursors without a hole, each event as it is in its session, none missing that the sessions show. */
+function everywhere({ sessions, everywhere: { legs } }: History): Violation[] {
+  const known = new Map(sessions.map((session) => [session.id, session]));
+  const seen = new Set<string>();
+  const found: string[] = [];
+  for (const leg of legs) {
+    found.push(...leg.breaks);
+    let last = leg.after;
+    for (const { id, event } of leg.seen) {
+      if (id !== last + 1) found.push(`saw cursor ${String(id)} behind ${String(last)}`);
+      last = id;
+      seen.add(`${event.session} ${String(event.seq)}`);
+      // One whose creation was answered to nobody is nobody's session here.
+      const session = known.get(event.session);
+      if (session !== undefined && !isDeepStrictEqual(event, session.journal[event.seq - 1]))
+        found.push(`saw ${String(event.seq)} of ${event.session} otherwise than it is in the journal`);
+    }
+  }
+  const missing = sessions.flatMap(({ id, shown }) =>
+    shown.filter(({ seq }) => !seen.has(`${id} ${String(seq)}`)).map(({ seq }) => `${String(seq)} of ${id}`),
+  );
+  if (missing.length > 0)
+    found.push(`never saw ${String(missing.length)} events, ${String(missing[0])} first`);
+  return found.map((what) => ({ promise: 'P2', what: `who follows all: ${what}` }));
 }
 
 function wrongFrame(frame: {

@@ -84,7 +84,7 @@ function sendOf(dice: Dice, message: PlannedMessage, pauseMs: number): PlannedSe
   };
 }
 
-function legsOf(dice: Dice, ms: number): PlannedLeg[] {
+export function legsOf(dice: Dice, ms: number): PlannedLeg[] {
   const legs: PlannedLeg[] = [];
   for (let at = 0; at < ms;) {
     const readMs = dice.between(5, 2500);

@@ -2,7 +2,7 @@
  * What a run will do, drawn from its seed before it begins: clients with their messages, followers with their manners, deeds with their moments.
  * Pure: the same seed and number give the same plan. Which process a deed meets, and in what it is busy then, is the machine's affair.
  */
-import { planClient, type PlannedClient } from './client.ts';
+import { legsOf, planClient, type PlannedClient, type PlannedLeg } from './client.ts';
 import { planDeeds, type PlannedDeed } from './deeds.ts';
 import { Dice } from './dice.ts';
 
@@ -18,6 +18,8 @@ export interface Plan {
   readonly ms: number;
   readonly maxWarm: number;
   readonly clients: readonly PlannedClient[];
+  /** How somebody follows all sessions. */
+  readonly everywhere: readonly PlannedLeg[];
   readonly deeds: readonly PlannedDeed[];
   /** The deeds end when the daemon was killed so often: one that met nobody does not count. */
   readonly kills?: number;
@@ -40,5 +42,6 @@ export function makePlan({ seed, number, ms, profile = PROFILES[number % PROFILE
     planClient(new Dice(`${name}/client/${String(place)}`), { place, profile, ms }),
   );
   const deeds = planDeeds(new Dice(`${name}/deeds`), profile, ms);
-  return { seed, number, profile, ms, maxWarm: dice.pick([2, 5, 8]), clients, deeds };
+  const everywhere = legsOf(new Dice(`${name}/everywhere`), ms);
+  return { seed, number, profile, ms, maxWarm: dice.pick([2, 5, 8]), clients, everywhere, deeds };
 }

@@ -33,8 +33,9 @@ export function makeRealPlan({ seed, number, kills, agent }: RealWish): Plan {
     ),
   );
   const ms = kills * KILL_MS;
+  const everywhere = legsOf(new Dice(`${name}/everywhere`), kills * 60);
   const deeds = planDeeds(new Dice(`${name}/deeds`), 'real', ms);
-  return { seed, number, profile: 'real', ms, maxWarm: 8, clients, deeds, kills };
+  return { seed, number, profile: 'real', ms, maxWarm: 8, clients, everywhere, deeds, kills };
 }
 
 function planClient(

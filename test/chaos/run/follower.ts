@@ -13,12 +13,13 @@ type OpenLeg = { -readonly [K in keyof Leg]: Leg[K] extends readonly (infer T)[]
 export class ChaosFollower implements Follower {
   readonly legs: OpenLeg[] = [];
   readonly #world: World;
-  readonly #session: string;
+  readonly #path: string;
   #last = 0;
 
-  constructor(world: World, session: string) {
+  /** Of one session (ids are its seqs), or of all (ids are cursors). */
+  constructor(world: World, session: string | undefined) {
     this.#world = world;
-    this.#session = session;
+    this.#path = session === undefined ? '/v1/events' : `/v1/sessions/${session}/events`;
   }
 
   /** Follows as planned until `signal`. */
@@ -38,12 +39,25 @@ export class ChaosFollower implements Follower {
     return this.#last >= seq;
   }
 
+  /** One more leg, until all that there is has come. */
+  async finishLive(signal: AbortSignal): Promise<boolean> {
+    this.#last = 0;
+    while (!signal.aborted)
+      try {
+        await this.#leg({ after: 0, signal, until: 'live' });
+        return true;
+      } catch {
+        await pass(20);
+      }
+    return false;
+  }
+
   async #leg(options: {
     readonly after: number;
     readonly signal: AbortSignal;
     readonly readMs?: number;
     readonly stallMs?: number;
-    readonly until?: number;
+    readonly until?: number | 'live';
   }): Promise<void> {
     const { after, signal, readMs, stallMs = 0, until } = options;
     const leave = new AbortController();
@@ -53,7 +67,7 @@ export class ChaosFollower implements Follower {
       ...(readMs === undefined ? [] : [AbortSignal.timeout(readMs + stallMs)]),
     ]);
     const access = await this.#world.reach(signal);
-    const response = await fetch(`${access.url}/v1/sessions/${this.#session}/events`, {
+    const response = await fetch(`${access.url}${this.#path}`, {
       headers: {
         authorization: `Bearer ${access.token}`,
         accept: 'text/event-stream',
@@ -67,11 +81,12 @@ export class ChaosFollower implements Follower {
     const ends = readMs === undefined ? Number.POSITIVE_INFINITY : performance.now() + readMs;
     let rest = '';
     try {
+      let live = false;
       for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
         const frames = (rest + chunk).split('\n\n');
         rest = frames.pop() ?? '';
-        for (const frame of frames) this.#heard(leg, frame);
-        if (until !== undefined && this.#last >= until) return;
+        for (const frame of frames) live = this.#heard(leg, frame) || live;
+        if (until === 'live' ? live : until !== undefined && this.#last >= until) return;
         // It is connected and takes nothing, until the leg is over.
         if (performance.now() > ends) return await pass(stallMs);
       }
@@ -80,17 +95,19 @@ export class ChaosFollower implements Follower {
     }
   }
 
-  #heard(leg: OpenLeg, frame: string): void {
+  /** Whether the frame says that what follows is live. */
+  #heard(leg: OpenLeg, frame: string): boolean {
     const data = /^data: (.*)$/m.exec(frame)?.[1];
     const type = /^event: (.*)$/m.exec(frame)?.[1] ?? '';
-    if (data === undefined || type === 'stream.ready') return;
+    if (data === undefined || type === 'stream.ready') return data !== undefined;
     if (type.startsWith('stream.')) {
       leg.breaks.push(`${type} ${data}`);
-      return;
+      return false;
     }
     const id = Number(/^id: (\d+)$/m.exec(frame)?.[1]);
     const event: Event = JSON.parse(data);
     leg.seen.push({ id, event });
     this.#last = id;
+    return false;
   }
 }

@@ -6,6 +6,7 @@ import { judge } from '../oracle/oracle.ts';
 import type { Plan } from '../plan/plan.ts';
 import { Caller } from './caller.ts';
 import { ChaosClient } from './client.ts';
+import { ChaosFollower } from './follower.ts';
 import { configFor, hasShortBounds } from './config.ts';
 import { Decoys } from './decoys.ts';
 import { Gremlin } from './gremlin.ts';
@@ -64,15 +65,21 @@ export async function run(plan: Plan, others?: OtherAgents): Promise<Outcome> {
     (client, place) => new ChaosClient(client, String(place), { world, caller, over, more: others?.session }),
   );
   const gremlin = new Gremlin(world, caller, over);
+  const everywhere = new ChaosFollower(world, undefined);
   const mischief = gremlin.run(plan.deeds, plan.kills);
-  const working = Promise.all([...clients.map((client) => client.run()), mischief]);
+  const working = Promise.all([
+    ...clients.map((client) => client.run()),
+    everywhere.run(plan.everywhere, over),
+    mischief,
+  ]);
   await Promise.race([plan.kills === undefined ? longEnough(plan, clients) : mischief, working]);
   ending.abort();
   await working;
   const sessions = clients.flatMap((client) => client.sessions);
-  const seen = await settle({ world, caller, sessions, received: others?.received });
+  const seen = await settle({ world, caller, sessions, everywhere, received: others?.received });
   const history: History = {
     ...seen,
+    everywhere,
     done: world.done,
     shortBounds: hasShortBounds(plan),
     decoys: decoys.seen(),

@@ -10,6 +10,7 @@ import { gone, type Event } from '../../support/daemon.ts';
 import type { History, Received, SessionHistory, TurnSeen } from '../oracle/history.ts';
 import type { Caller } from './caller.ts';
 import type { OpenSession } from './client.ts';
+import type { ChaosFollower } from './follower.ts';
 import type { World } from './world.ts';
 
 /** More than all bounds of the run's configuration that one turn can meet one after the other. */
@@ -22,6 +23,7 @@ export interface Settling {
   readonly world: World;
   readonly caller: Caller;
   readonly sessions: readonly OpenSession[];
+  readonly everywhere: ChaosFollower;
   /** Of agents that write no log. */
   readonly received?: ((markers: readonly string[]) => Received[]) | undefined;
 }
@@ -31,6 +33,8 @@ export async function settle(settling: Settling): Promise<Pick<History, 'session
   const seen = new Map<string, { shown: Event[]; turns: TurnSeen[] }>();
   for (const session of sessions) await ended(settling, session);
   for (const session of sessions) seen.set(session.id, await read(settling, session));
+  if (!(await settling.everywhere.finishLive(AbortSignal.timeout(FOLLOW_MS))))
+    world.trouble('P2', 'who follows all sessions does not come to the end');
   for (const { id } of sessions) outlived(world, id, seen.get(id)?.shown ?? []);
   const left = await stop(settling);
   // The journal is read whoever holds it.
