@@ -7,6 +7,7 @@ import { performance } from 'node:perf_hooks';
 import { createApi, type Api, type ApiLimits, type Listening } from '../api/index.ts';
 import { createSecretStore, type SessionHost } from '../host/index.ts';
 import { openJournal, type OpenJournal } from '../journal/index.ts';
+import { sweepSpool } from '../keeper/index.ts';
 import { createDirectHost, processIdentity, socketPath, treeMemory } from '../process/index.ts';
 import { messageOf, PilotlightError, VERSION, type StatusView } from '../protocol/index.ts';
 import { KnownSecrets } from '../redact/index.ts';
@@ -66,6 +67,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const running: Running = { options, journal, keeper, log, report, tokens, helpers, known };
     const host = hostOf(running);
     await host.recover();
+    const runtimes = new Set(journal.runtimes().map((runtime) => runtime.id));
+    sweepSpool(home.path, (id) => runtimes.has(id));
     undo.push(() => {
       host.detach();
     });

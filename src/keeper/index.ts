@@ -2,3 +2,4 @@
 export { connectKeeper, type ConnectOptions } from './client.ts';
 export type { KeptHost } from './kept-host.ts';
 export type { RestartCommand } from './frames.ts';
+export { sweepSpool } from './spool.ts';

@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync, existsSync } from 'node:fs';
+import {
+  mkdtempSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  existsSync,
+} from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +20,7 @@ import type { Child, ChildExit, ChildListener } from '../process/ports.ts';
 import { connectKeeper } from './client.ts';
 import { findKeeper } from './find.ts';
 import type { KeptHost } from './kept-host.ts';
+import { sweepSpool } from './spool.ts';
 
 const NODE = process.execPath;
 let home: string;
@@ -355,6 +364,32 @@ test('no daemon for the whole grace: output goes to the spool, children end, and
   expect(next.attach('rt_1', 0, heard)).toBeDefined();
   await heard.exited.promise;
   expect(heard.text).toBe('kept\n');
+});
+
+test('SIGTERM without a daemon: what nobody has heard is in the spool for the next one', async () => {
+  const first = await keeper();
+  const child = await first.spawn(spec('rt_1', `console.log('kept');setInterval(()=>{},1000)`), new Heard());
+  const { identity } = first;
+  await first.detach();
+  hosts.length = 0;
+  process.kill(identity.pid, 'SIGTERM');
+  await gone(identity);
+  expect(isAlive(child.identity)).toBe(false);
+  const next = await keeper();
+  const heard = new Heard();
+  next.attach('rt_1', 0, heard);
+  await heard.exited.promise;
+  expect(heard.text).toBe('kept\n');
+});
+
+test('the spool of runtimes that nobody knows any more is swept, that of others is not', () => {
+  for (const id of ['rt_known', 'rt_gone'])
+    for (const ending of ['json', 'out']) writeFileSync(join(home, 'spool', `${id}.${ending}`), '{}');
+  sweepSpool(home, (id) => id === 'rt_known');
+  expect(readdirSync(join(home, 'spool')).toSorted((a, b) => a.localeCompare(b))).toEqual([
+    'rt_known.json',
+    'rt_known.out',
+  ]);
 });
 
 test('an idle keeper of another version makes room; one with a child is spoken to', async () => {

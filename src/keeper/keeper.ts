@@ -107,6 +107,12 @@ export class Keeper {
     this.#options.onDone();
   }
 
+  /** The system wants it gone: a daemon that is attached hears of the ends itself; for the next one what nobody has heard is kept. */
+  async terminate(): Promise<void> {
+    if (this.#daemon === undefined) await this.#giveUp('asked to end');
+    else await this.stop();
+  }
+
   #greet(socket: Socket, order: Order): number {
     if (order.t !== 'hello') throw new Error('no hello');
     if (!sameSecret(order.secret, this.#options.secret)) throw new Error('wrong secret');
@@ -257,16 +263,16 @@ export class Keeper {
         all += step;
         quiet = busy ? quiet : quiet + step;
         const bound = children.length === 0 ? this.#options.idleMs : this.#options.graceMs;
-        if (quiet >= bound || all >= this.#options.longestGraceMs) void this.#giveUp();
+        if (quiet >= bound || all >= this.#options.longestGraceMs) void this.#giveUp('no daemon came back');
       },
       { ref: true },
     );
   }
 
-  async #giveUp(): Promise<void> {
+  async #giveUp(why: string): Promise<void> {
     if (this.#stopping || this.#givingUp) return;
     this.#givingUp = true;
-    this.#options.log('no daemon came back: ending');
+    this.#options.log(`${why}: ending`);
     const children = [...this.#children.values()];
     for (const child of children) {
       child.end();

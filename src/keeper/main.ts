@@ -46,7 +46,7 @@ const server = createServer((connection) => {
   keeper.accept(connection);
 });
 for (const signal of ['SIGHUP', 'SIGPIPE', 'SIGINT'] as const) process.on(signal, () => undefined);
-process.on('SIGTERM', () => void keeper.stop());
+process.on('SIGTERM', () => void keeper.terminate());
 process.on('uncaughtException', (error) => {
   log(`unexpected: ${error.stack ?? error.message}`);
 });

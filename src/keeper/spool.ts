@@ -1,5 +1,5 @@
 /** What no daemon has acknowledged when the keeper ends: put into spool/ for the next daemon. */
-import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Child, ChildExit, ChildListener } from '../process/ports.ts';
 import { readExit } from './headers.ts';
@@ -59,6 +59,13 @@ export function readSpool(home: string, id: string): Spooled | undefined {
 
 export function dropSpool(home: string, id: string): void {
   for (const ending of ['json', 'out']) rmSync(join(home, 'spool', `${id}.${ending}`), { force: true });
+}
+
+/** What belongs to runtimes that nobody knows any more goes. */
+export function sweepSpool(home: string, isKnown: (id: string) => boolean): void {
+  const files = readdirSync(join(home, 'spool'), { withFileTypes: true }).filter((one) => one.isFile());
+  const ids = new Set(files.map(({ name }) => name.replace(/\.(?:json|out)$/, '')));
+  for (const id of ids) if (!isKnown(id)) dropSpool(home, id);
 }
 
 /** A child of a keeper that has ended: what it printed and how it ended are told once, from the spool. */

@@ -1,5 +1,6 @@
 /** `start`: a daemon for this home, or the news that one runs. Two at once both succeed. */
 import { runDaemon } from '../../daemon/main.ts';
+import { PilotlightError } from '../../protocol/index.ts';
 import type { Context } from '../context.ts';
 import { answers, launch, ownCommand, startOrFind, type Started } from '../launch.ts';
 import { textOf, type Options } from '../options.ts';
@@ -20,7 +21,19 @@ export async function run(context: Context, _args: readonly unknown[], options: 
   // What answers is not to be replaced: `restart` does that.
   const running = await answers(home);
   if (running !== undefined) return tell(context, running, true);
-  return tell(context, await launch(home, ownCommand(home, [...flags, '--replace'])), false);
+  return replaced(context, flags);
+}
+
+/** The keeper starts a daemon that vanished, too: whichever of the two has the home now is the one. */
+async function replaced(context: Context, flags: readonly string[]): Promise<number> {
+  const { home } = context;
+  try {
+    return tell(context, await launch(home, ownCommand(home, [...flags, '--replace'])), false);
+  } catch (error) {
+    if (!(error instanceof PilotlightError) || error.code !== 'journal_locked') throw error;
+    const { already, ...started } = await startOrFind(home, flags);
+    return tell(context, started, already);
+  }
 }
 
 /** In this process, until Ctrl-C. The daemon itself says what keeps it from starting. */
