@@ -1,5 +1,6 @@
 /** R24 on the real CLIs: a new key between two turns reaches the agent, the conversation goes on; a GitHub token reaches git and gh and no file. */
-import { readFileSync, readdirSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startFakeModel, type FakeModel } from '../../src/testing/index.ts';
@@ -115,11 +116,40 @@ for (const agent of ['claude', 'codex'] as const)
       await daemon.request('DELETE', `/v1/sessions/${session}`);
     });
 
+    test('a command that has a secret in it is asked about masked, and run as it was written, behind a takeover too', async () => {
+      const token = `made-up-"token"-${agent}`;
+      const { ANTHROPIC_API_KEY: _one, ...env } = real[agent].env;
+      const session = await daemon.session(agent, {
+        cwd: real.cwd,
+        mode: 'default',
+        env: { ...env, MY_TOKEN: token },
+        credentials: agent === 'claude' ? { anthropicApiKey: 'made-up-key' } : {},
+      });
+      for (const takenOver of [false, true]) {
+        const turn = await daemon.send(session, `run: printf %s '${token}' | sha256sum > hash-${agent}`);
+        const asked = (event: Event): boolean => event.turn === turn && event.type === 'permission.requested';
+        const request = (await daemon.follow(session, asked)).at(-1)?.data;
+        expect(JSON.stringify(request)).toContain('[masked]');
+        expect(JSON.stringify(request)).not.toContain('made-up');
+        if (takenOver) {
+          await daemon.kill9();
+          daemon = await TestDaemon.takeOver(home);
+        }
+        const path = `/v1/sessions/${session}/permissions/${request?.['id']}`;
+        const { status, body } = await daemon.request('POST', path, { decision: 'allow' });
+        expect(status, JSON.stringify(body)).toBe(200);
+        await daemon.ending(session, turn);
+        const hash = createHash('sha256').update(token).digest('hex');
+        expect(readFileSync(join(real.cwd, `hash-${agent}`), 'utf8')).toContain(hash);
+        rmSync(join(real.cwd, `hash-${agent}`));
+      }
+      await daemon.request('DELETE', `/v1/sessions/${session}`);
+    });
+
     test('a GitHub token is what git and gh find, and is in no file', async () => {
       const session = await open({ [NAME[agent]]: 'made-up-key', githubToken: 'made-up-github-token' });
       const ask = String.raw`printf 'protocol=https\nhost=github.com\n\n' | git credential fill | sha256sum; printf %s "$GH_TOKEN" | sha256sum`;
       const turn = await daemon.turn(session, `run: ${ask}`);
-      const { createHash } = await import('node:crypto');
       const hash = (text: string): string => createHash('sha256').update(text).digest('hex');
       const filled =
         'protocol=https\nhost=github.com\nusername=x-access-token\npassword=made-up-github-token\n';
