@@ -59,6 +59,14 @@ test('what a daemon that died left is swept: of closed sessions, of none, half w
   expect(readdirSync(directory).toSorted()).toEqual(['ses_1.files', 'ses_1.json']);
 });
 
+test('values that an earlier daemon wrote go when they are not to persist any more', () => {
+  createSecretStore({ directory, persist: true }).put('ses_1', SECRETS);
+  const store = createSecretStore({ directory, persist: false });
+  store.place(join(store.filesAt('ses_1'), 'mcp.json'), '{}');
+  store.sweep(() => true);
+  expect(readdirSync(directory)).toEqual(['ses_1.files']);
+});
+
 test('a file that cannot be read is an error that quotes nothing of it', () => {
   const store = createSecretStore({ directory, persist: true });
   writeFileSync(join(directory, 'ses_1.json'), '{"env": {"A": "made-up-a');

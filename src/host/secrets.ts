@@ -50,7 +50,7 @@ export interface SecretStore {
   filesAt(session: string): string;
   /** Writes such a file, whole or not at all. */
   place(path: string, text: string): void;
-  /** Removes what belongs to no such session: leftovers of a daemon that died. */
+  /** Removes what belongs to no such session (leftovers of a daemon that died), and values of before they were not to persist. */
   sweep(isOpen: (session: string) => boolean): void;
   /** Removes a directory that was made for a store without one. */
   dispose(): void;
@@ -90,7 +90,7 @@ export function createSecretStore(options: SecretStoreOptions): SecretStore {
     sweep(isOpen) {
       if (directory === undefined) return;
       for (const name of readdirSync(directory))
-        if (name.endsWith('.new') || !isOpen(ownerOf(name)))
+        if (name.endsWith('.new') || !isOpen(ownerOf(name)) || (!options.persist && name.endsWith('.json')))
           rmSync(join(directory, name), { recursive: true, force: true });
     },
     dispose() {
