@@ -68,8 +68,7 @@ export function createApi(options: ApiOptions): Api {
     response.headers.set('x-request-id', visit.id);
     for (const [name, value] of HARDENING) if (!response.headers.has(name)) response.headers.set(name, value);
     visit.leave?.();
-    if (options.log !== undefined) note(options.log, visit, response);
-    if (options.audit !== undefined) audit(options.audit, visit, response);
+    writeDown(options, visit, response);
     return response;
   };
   const answer = async (visit: Visit): Promise<Response> => {
@@ -259,6 +258,20 @@ function methodNotAllowed(method: string, allowed: readonly string[]): Response 
   const allow = allowed.join(', ');
   const error = new PilotlightError('bad_request', `${method} is not possible here; it takes ${allow}`);
   return problemResponse(error, { status: 405, headers: { allow } });
+}
+
+/** What was done is done, and answered so: whoever keeps the books and cannot write (the disk is full) changes no answer. */
+function writeDown({ log, audit: book }: ApiOptions, visit: Visit, response: Response): void {
+  const entries = [
+    () => log !== undefined && note(log, visit, response),
+    () => book !== undefined && audit(book, visit, response),
+  ];
+  for (const write of entries)
+    try {
+      write();
+    } catch {
+      // Each says by itself that it cannot write, where it can.
+    }
 }
 
 function note(log: NonNullable<ApiOptions['log']>, visit: Visit, response: Response): void {
