@@ -40,8 +40,8 @@ export function assembleHost(options: AssembleOptions): SessionHost {
   const { config, env, journal, children } = options;
   const limits: RuntimeLimits = config.runtime;
   const agents = createAgents({ env, paths: pathsOf(config), limits, extraEnv: config.agents.env });
-  const secrets = forgetting(options);
   const credentials = credentialSource(options);
+  const secrets = forgetting(options, credentials);
   return new SessionHost({
     journal,
     agents,
@@ -86,12 +86,13 @@ function credentialSource({ config, env, helpers, cwd }: AssembleOptions): Crede
 }
 
 /** What is removed is not known any more. */
-function forgetting({ secrets, known }: AssembleOptions): SecretStore {
+function forgetting({ secrets, known }: AssembleOptions, credentials: CredentialSource): SecretStore {
   return {
     ...secrets,
     remove(session) {
       secrets.remove(session);
       known?.forget(session);
+      credentials.forget(session);
     },
   };
 }

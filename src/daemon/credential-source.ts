@@ -55,11 +55,6 @@ export class CredentialSource {
     this.#until.delete(session);
   }
 
-  /** Values that are known now. */
-  get values(): readonly string[] {
-    return [...this.#had.values()].map(({ value }) => value);
-  }
-
   async #value(name: string): Promise<Had> {
     const had = this.#had.get(name);
     if (had !== undefined && had.until > this.#now()) return had;
