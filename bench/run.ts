@@ -1,4 +1,4 @@
-/** `npm run bench [-- warm pipeline memory takeover]`: all of them, or those named. */
+/** `npm run bench [-- warm pipeline memory takeover pool permissions policy]`: all of them, or those named. */
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   warm: async () => (await import('./warm.ts')).warm(),
   pipeline: async () => (await import('./pipeline.ts')).pipeline(),
@@ -6,6 +6,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   takeover: async () => (await import('./takeover.ts')).takeover(),
   pool: async () => (await import('./pool.ts')).pool(),
   permissions: async () => (await import('./permissions.ts')).permissions(),
+  policy: async () => (await import('./policy.ts')).policy(),
 };
 
 const wanted = process.argv.slice(2);

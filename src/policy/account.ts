@@ -1,6 +1,7 @@
 /**
  * Is every character of a script accounted for? What lies between the words that the parser found may only be blanks, comments and the signs that
- * separate commands. A second look at the parser: what it drops or misreads becomes "cannot be parsed" and not "allowed". Pure.
+ * separate commands. A second look at the parser: what it drops or misreads (a bracket that is never closed) becomes "cannot be parsed" and
+ * not "allowed". Pure.
  */
 import { forEachChild, type SyntaxNode } from 'unbash';
 
@@ -31,7 +32,9 @@ const LEAVES = new Set([
   'Coproc',
 ]);
 
-export function unaccounted(source: string, script: SyntaxNode): boolean {
+/** `grouped`: there are subshells and groups in it, whose brackets are no words. */
+export function unaccounted(source: string, script: SyntaxNode, grouped: boolean): boolean {
+  const separators = grouped ? GROUPED : PLAIN;
   const spans: Span[] = [];
   const gather = (node: SyntaxNode): void => {
     if (node.type === 'HereDoc') spans.push(node.body, ...(node.closing === undefined ? [] : [node.closing]));
@@ -42,12 +45,11 @@ export function unaccounted(source: string, script: SyntaxNode): boolean {
   spans.sort((one, other) => one.pos - other.pos);
   let at = 0;
   for (const span of spans) {
-    if (span.pos > at && !separates(source.slice(at, span.pos))) return true;
+    if (span.pos > at && !separators.test(source.slice(at, span.pos))) return true;
     at = Math.max(at, span.end);
   }
-  return !separates(source.slice(at));
+  return !separators.test(source.slice(at));
 }
 
-function separates(gap: string): boolean {
-  return /^(?:[\s;&|(){}]|\\\n|#[^\n]*)*$/.test(gap);
-}
+const PLAIN = /^(?:[\s;&|]|\\\n|#[^\n]*)*$/;
+const GROUPED = /^(?:[\s;&|(){}]|\\\n|#[^\n]*)*$/;

@@ -10,6 +10,8 @@ import { fitsText, joined, verbatim, wild, type Wild } from './wildcard.ts';
 export interface CommandPattern {
   readonly kind: 'command';
   readonly words: readonly Wild[];
+  /** The program in small letters, to deny and ask by. */
+  readonly program: Wild | undefined;
   /** Ends in ` *`. */
   readonly more: boolean;
   /** No wildcard: one command, as it stands. */
@@ -21,7 +23,8 @@ export function readCommandPattern(text: string): CommandPattern | { readonly pr
   if (typeof words === 'string') return { problem: words };
   const more = words.at(-1)?.text === '*' && words.at(-1)?.plain === false;
   const kept = more ? words.slice(0, -1) : words;
-  return { kind: 'command', words: kept, more, exact: !more && kept.every((word) => word.plain) };
+  const program = kept[0] === undefined ? undefined : small(kept[0]);
+  return { kind: 'command', words: kept, program, more, exact: !more && kept.every((word) => word.plain) };
 }
 
 const ONE_COMMAND = 'names one command: its words, with * for any others; write one rule for each command';
@@ -76,7 +79,8 @@ function fitsWords(pattern: CommandPattern, words: readonly CommandWord[], stric
   for (const [at, wanted] of pattern.words.entries()) {
     const word = words[at];
     if (word === undefined) return 'no';
-    const fits = at === 0 && !strict ? fitsProgram(wanted, word.text) : fitsText(wanted, word.text);
+    const fits =
+      at === 0 && !strict ? fitsProgram(pattern.program ?? wanted, word.text) : fitsText(wanted, word.text);
     if (word.fixed ? !fits : strict || !fits) return word.fixed ? 'no' : 'maybe';
   }
   if (pattern.more) return 'yes';
@@ -85,8 +89,12 @@ function fitsWords(pattern: CommandPattern, words: readonly CommandWord[], stric
   return rest.some((word) => word.fixed) ? 'no' : 'maybe';
 }
 
+/** A name is also meant by any path to it, a path by itself alone. */
 function fitsProgram(wanted: Wild, program: string): boolean {
-  if (wanted.text.includes('/')) return fitsText(wanted, program);
-  const small = wild(wanted.text.toLowerCase());
-  return fitsText(small, program.toLowerCase()) || fitsText(small, baseName(program));
+  if (wanted.text.includes('/')) return fitsText(wanted, program.toLowerCase());
+  return fitsText(wanted, baseName(program));
+}
+
+function small({ text, plain, marks }: Wild): Wild {
+  return { text: text.toLowerCase(), plain, marks: marks.map((mark) => mark.toLowerCase()) };
 }

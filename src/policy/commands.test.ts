@@ -113,6 +113,13 @@ describe('a rule that allows `git status` and `echo *` does not allow', () => {
     ['a substitution that does not end', 'echo $(x'],
     ['a bracket too many', 'git status )'],
     ['nothing', '   '],
+    ['a dollar sign before the end of a line', 'echo $\\\n(rm x)'],
+    ['a dollar sign of zsh', 'echo $=x'],
+    ['a dollar sign of zsh in quotes', 'echo "$=x"'],
+    ['a bracket that is never closed', 'echo (x'],
+    ['a brace that closes', 'echo x}'],
+    ['a redirection alone', 'git status; </dev/null'],
+    ['a backslash at the end', 'echo \\'],
     ['a comment alone', '# git status'],
     ['a comment that ends', 'git status # x\nrm x'],
     ['a null character', 'git status\0; rm x'],
@@ -134,6 +141,8 @@ describe('a rule that allows `git status` and `echo *` does not allow', () => {
     ['itself twice', 'git status && git status; git status\ngit status'],
     ['both', 'git status | echo x'],
     ['any words', 'echo "a; rm x" \'$(rm x)\' a\\;b *.ts ~ {a,b}'],
+    ['a dollar sign at the end', 'echo "x$" y$'],
+    ['a line that goes on', 'git \\\n  status'],
     ['no words', 'echo'],
     ['the other stream', 'git status 2>&1'],
     ['nowhere', 'git status >/dev/null 2>/dev/null'],
@@ -202,6 +211,8 @@ describe('a rule that denies `rm *` wins over one that allows everything for', (
     ['a here-document', 'cat <<EOF\n$(rm x)\nEOF'],
     ['any argument', 'rm $X'],
     ['a pattern', 'rm *'],
+    ['a substitution over two lines', 'ls $\\\n(rm x)'],
+    ['a line that goes on within the name', 'r\\\nm x'],
   ])('%s', (_, command) => {
     expect(bash(rules, command)).toBe('deny');
   });

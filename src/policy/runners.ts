@@ -40,7 +40,8 @@ function shell(words: readonly ReadWord[], found: Findings, read: Read): void {
 }
 
 function evaluated(given: readonly ReadWord[], found: Findings, read: Read): void {
-  if (given.every((word) => word.fixed)) script(given.map((word) => word.text).join(' '), found, read);
+  if (!given.every((word) => word.fixed)) return found.hides();
+  script(given.map((word) => word.text).join(' '), found, read);
 }
 
 /** The commands of a text are looked at like those around it. */

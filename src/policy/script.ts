@@ -75,7 +75,10 @@ function read(source: string, depth: number): Script {
   const script = parse(source);
   visit(script, found, false);
   if (INVISIBLE.test(source)) found.limits();
-  if (unaccounted(source, script)) found.unreadable();
+  if (unaccounted(source, script, found.limit)) found.unreadable();
+  // Shells put lines together before they read them (`$\⏎(rm x)`); only between words is it sure that nothing comes of it. And bash keeps a
+  // backslash at the very end, zsh does not.
+  if (/\S\\\n|\\$/.test(source)) found.unreadable();
   if (found.targets.length === 0) found.limits();
   const { targets, hidden, limit, opaque } = found;
   return { targets, hidden, limit, opaque };
@@ -130,7 +133,8 @@ function harmless(node: Redirect): boolean {
 }
 
 function simple(node: Command, found: Findings, hidden: boolean): void {
-  if (node.name === undefined) return;
+  // Only a redirection: nothing in bash, `cat` in zsh.
+  if (node.name === undefined) return found.limits();
   const words: ReadWord[] = [readWord(node.name)];
   for (const argument of node.args)
     // `a=b` behind `export`: the word of an assignment as it stands. It is a limit already.

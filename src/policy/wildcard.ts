@@ -10,7 +10,7 @@ export interface Tests<P, T> {
 
 export function fitsSequence<P, T>(
   pattern: readonly P[],
-  elements: readonly T[],
+  elements: ArrayLike<T>,
   { isStar, fits }: Tests<P, T>,
 ): boolean {
   let p = 0;
@@ -44,6 +44,11 @@ export interface Wild {
   readonly marks: readonly string[];
 }
 
+/** As texts are compared below: by UTF-16 units, so that nothing need be copied. */
+function units(text: string): string[] {
+  return Array.from({ length: text.length }, (_, at) => text.charAt(at));
+}
+
 /** A wildcard that stands for itself: escaped by whoever read the quotes. */
 const LITERAL: Readonly<Record<string, string>> = { '*': '\u0000*', '?': '\u0000?' };
 const CHARACTERS: Tests<string, string> = {
@@ -52,12 +57,12 @@ const CHARACTERS: Tests<string, string> = {
 };
 
 export function wild(text: string): Wild {
-  return { text, plain: !/[*?]/.test(text), marks: Array.from(text) };
+  return { text, plain: !/[*?]/.test(text), marks: units(text) };
 }
 
 /** A text in which nothing is a wildcard. */
 export function verbatim(text: string): Wild {
-  return { text, plain: true, marks: Array.from(text, (character) => LITERAL[character] ?? character) };
+  return { text, plain: true, marks: units(text).map((unit) => LITERAL[unit] ?? unit) };
 }
 
 /** One text after the other, as the pieces of a word. */
@@ -70,5 +75,5 @@ export function joined(pieces: readonly Wild[]): Wild {
 }
 
 export function fitsText(pattern: Wild, text: string): boolean {
-  return pattern.plain ? pattern.text === text : fitsSequence(pattern.marks, Array.from(text), CHARACTERS);
+  return pattern.plain ? pattern.text === text : fitsSequence(pattern.marks, text, CHARACTERS);
 }
