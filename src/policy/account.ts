@@ -51,5 +51,6 @@ export function unaccounted(source: string, script: SyntaxNode, grouped: boolean
   return !separators.test(source.slice(at));
 }
 
-const PLAIN = /^(?:[\s;&|]|\\\n|#[^\n]*)*$/;
-const GROUPED = /^(?:[\s;&|(){}]|\\\n|#[^\n]*)*$/;
+// A comment goes to the end of its line, in one way only: a second way for each `#` would take time without end.
+const PLAIN = /^(?:[\s;&|]|\\\n|#[^\n]*(?:\n|$))*$/;
+const GROUPED = /^(?:[\s;&|(){}]|\\\n|#[^\n]*(?:\n|$))*$/;

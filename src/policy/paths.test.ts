@@ -94,6 +94,8 @@ describe('rules that allow to edit `src/**` and `inside` do not allow', () => {
     ['what git runs, in other letters', '.GIT/hooks/pre-commit'],
     ['what git runs, through a link', 'src/git/hooks/pre-commit'],
     ['what an agent obeys', '.claude/settings.json'],
+    ['a path without end', 'src/'.repeat(100_000)],
+    ['a way without end', 'src/../'.repeat(500)],
     ['an empty path', ''],
     ['a number', 1],
     ['none', undefined],
@@ -202,7 +204,17 @@ describe('searches', () => {
     const rules = [rule('search', 'inside')];
     expect(search(rules, { pattern: 'src/**/*.ts' }, 'Glob')).toBe('allow');
     expect(search(rules, { pattern: '*.{ts,js}' }, 'Glob')).toBe('allow');
-    for (const pattern of ['/etc/*', '../**', '{..,src}/x', '{/etc,src}/*', '~/*', '/*', '/{etc,x}/y'])
+    expect(search([rule('search', 'src/**')], { pattern: 'src/*.ts' }, 'Glob')).toBe('allow');
+    for (const pattern of [
+      'src/out/*',
+      '/etc/*',
+      '../**',
+      '{..,src}/x',
+      '{/etc,src}/*',
+      '~/*',
+      '/*',
+      '/{etc,x}/y',
+    ])
       expect(search(rules, { pattern }, 'Glob'), pattern).not.toBe('allow');
     expect(search(rules, { pattern: `${root}/src/*` }, 'Glob')).toBe('allow');
   });

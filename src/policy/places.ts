@@ -25,6 +25,7 @@ export class Places {
     // `~` is a home for some tools and a name for others; blanks at the ends are cut off by some.
     if (path === '' || path.startsWith('~') || path !== path.trim() || UNREADABLE.test(path))
       return undefined;
+    if (path.length > MAX_LENGTH || (path.includes('..') && split(path).length > MAX_PARTS)) return undefined;
     if (!isAbsolute(this.#cwd)) return undefined;
     const named = resolve(this.#cwd, path);
     try {
@@ -96,6 +97,10 @@ function isBelow(path: string, root: string): boolean {
   return path === root || path.startsWith(root === sep ? sep : `${root}${sep}`);
 }
 
+/** Longer ones no system opens. */
+const MAX_LENGTH = 4096;
+/** Of a path with `..`, which is looked at part by part. */
+const MAX_PARTS = 100;
 // eslint-disable-next-line no-control-regex
 const UNREADABLE = /[\u0000-\u001f]/;
 

@@ -22,15 +22,33 @@ const INTERPRETERS = new Set(
   ),
 );
 
+interface Options {
+  /** Any beginning of them counts: many programs take that for the whole. */
+  readonly long?: string;
+  readonly others?: RegExp;
+}
+
 /** Options by which a program runs or writes what its words say. */
-const FLAGS: Readonly<Record<string, RegExp>> = {
-  find: /^-(?:exec|execdir|ok|okdir|delete|fprint|fprintf|fls|fprint0)$/,
-  git: /^(?:-c|--config-env|--exec-path|--upload-pack|--receive-pack|--ext-diff|--textconv|--output|-O|--open-files-in-pager|--exec)(?:=|$)|^-c./,
-  tar: /^--(?:to-command|checkpoint-action|use-compress-program|rsh-command)|^-I/,
-  rg: /^--pre(?:=|$)/,
-  sort: /^--(?:compress-program|output)|^-o/,
-  rsync: /^--rsh|^-\w*e/,
+const OPTIONS: Readonly<Record<string, Options>> = {
+  find: { others: /^-(?:exec|execdir|ok|okdir|delete|fprint|fprintf|fls|fprint0)$/ },
+  git: {
+    long: '--config-env --exec-path --upload-pack --receive-pack --ext-diff --textconv --output --open-files-in-pager --exec',
+    others: /^-[cO]/,
+  },
+  tar: {
+    long: '--to-command --checkpoint-action --use-compress-program --rsh-command --rmt-command --info-script --new-volume-script',
+    others: /^-\w*[IF]|^[A-Za-z]*[IF][A-Za-z]*$/,
+  },
+  rg: { long: '--pre', others: /^--hostname-bin/ },
+  sort: { long: '--compress-program --output', others: /^-\w*o/ },
+  rsync: { long: '--rsh --rsync-path', others: /^-\w*e/ },
 };
+
+function isOneOf({ long = '', others }: Options, word: string): boolean {
+  if (others?.test(word) === true) return true;
+  const name = word.split('=', 1)[0] ?? '';
+  return /^--\w/.test(name) && long.split(' ').some((option) => option.startsWith(name));
+}
 
 /** Of `find`: run. */
 const FIND_ACTIONS = new Set('-exec -execdir -ok -okdir'.split(' '));
@@ -64,6 +82,6 @@ export function runsByFlag(program: string, words: readonly string[]): boolean {
   if (RUNNERS.has(name) || SHELLS.has(name) || HIDERS.has(program) || CHANGERS.has(program)) return true;
   // With a number at their end: python3.12.
   if (INTERPRETERS.has(name) || INTERPRETERS.has(name.replace(/[\d.]+$/, ''))) return true;
-  const flags = FLAGS[name];
-  return flags !== undefined && words.some((word) => flags.test(word));
+  const options = OPTIONS[name];
+  return options !== undefined && words.some((word) => isOneOf(options, word));
 }

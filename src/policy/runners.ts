@@ -6,7 +6,7 @@ import { isFindAction, isRunner, isShell, baseName, runsByFlag } from './program
 import type { Findings, Script } from './script.ts';
 import type { ReadWord } from './words.ts';
 
-type Read = (source: string, depth: number) => Script;
+type Read = (source: string, within: Findings) => Script;
 
 /** What `xargs` adds from its input. */
 const ADDED: ReadWord = { text: '…', fixed: false, sort: 'open' };
@@ -46,7 +46,7 @@ function evaluated(given: readonly ReadWord[], found: Findings, read: Read): voi
 
 /** The commands of a text are looked at like those around it. */
 function script(text: string, found: Findings, read: Read): void {
-  const { targets, hidden, opaque } = read(text, found.depth + 1);
+  const { targets, hidden, opaque } = read(text, found);
   found.hidden.push(...targets, ...hidden);
   if (opaque) found.hides();
 }
@@ -78,7 +78,7 @@ function runner(words: readonly ReadWord[], found: Findings, read: Read): void {
 /** `su -c 'rm x'`, `ssh host 'rm x'`: a text among the words that may be a script. */
 function quoted(text: string, found: Findings, read: Read): void {
   if (text.startsWith('-')) return found.hides();
-  const { targets, hidden, opaque } = read(text, found.depth + 1);
+  const { targets, hidden, opaque } = read(text, found);
   found.hidden.push(...[...targets, ...hidden].map((target) => ({ ...target, guess: true })));
   if (opaque) found.hides();
 }
@@ -97,6 +97,7 @@ interface Placing {
 function place(words: readonly ReadWord[], found: Findings, { read, guess }: Placing): void {
   const program = words[0];
   if (program === undefined) return;
+  if (!found.budget.take()) return found.hides();
   if (!program.fixed && !guess) found.hides();
   // Of guesses only scripts are read: guesses behind guesses would grow without end, and what is in them is a guess of this place too.
   const runs = guess && isRunner(program.text) ? true : runsOthers(words, found, read);

@@ -19,6 +19,8 @@ export interface Script {
 
 /** Longer ones are for people to read. */
 const MAX_CHARACTERS = 20_000;
+/** More of them are not weighed one by one. */
+const MAX_COMMANDS = 500;
 /** Scripts within scripts: `bash -c "bash -c …"`. */
 const MAX_DEPTH = 4;
 
@@ -27,12 +29,14 @@ const MAX_DEPTH = 4;
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f]/;
 const INVISIBLE = /[\u0080-\u00a0\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]/;
 
-export function readScript(source: string, depth = 0): Script {
+/** `within`: the script that this one was found in. */
+export function readScript(source: string, within?: Findings): Script {
+  const found = new Findings(within);
   if (source.length > MAX_CHARACTERS) return NOTHING;
-  if (depth > MAX_DEPTH) return NOTHING;
+  if (found.depth > MAX_DEPTH || !found.budget.take()) return NOTHING;
   if (CONTROLS.test(source)) return NOTHING;
   try {
-    return read(source, depth);
+    return read(source, found);
   } catch {
     // A parser that gives up (too deep a nesting) has not shown what would run.
     return NOTHING;
@@ -41,6 +45,16 @@ export function readScript(source: string, depth = 0): Script {
 
 const NOTHING: Script = { targets: [], hidden: [], limit: true, opaque: true };
 
+/** How much one command may make us look at: scripts in it, and places where a command may begin. */
+class Budget {
+  #left = 300;
+
+  take(): boolean {
+    this.#left -= 1;
+    return this.#left >= 0;
+  }
+}
+
 /** What is found while walking. */
 export class Findings {
   readonly targets: CommandTarget[] = [];
@@ -48,9 +62,11 @@ export class Findings {
   limit = false;
   opaque = false;
   readonly depth: number;
+  readonly budget: Budget;
 
-  constructor(depth: number) {
-    this.depth = depth;
+  constructor(within: Findings | undefined) {
+    this.depth = within === undefined ? 0 : within.depth + 1;
+    this.budget = within?.budget ?? new Budget();
   }
 
   /** No rule with a `match` can allow this. */
@@ -70,8 +86,7 @@ export class Findings {
   }
 }
 
-function read(source: string, depth: number): Script {
-  const found = new Findings(depth);
+function read(source: string, found: Findings): Script {
   const script = parse(source);
   visit(script, found, false);
   if (INVISIBLE.test(source)) found.limits();
@@ -147,6 +162,7 @@ function simple(node: Command, found: Findings, hidden: boolean): void {
 function addCommand(words: readonly ReadWord[], found: Findings, hidden: boolean): void {
   const program = words[0];
   if (program === undefined) return;
+  if (found.targets.length + found.hidden.length >= MAX_COMMANDS) return found.unreadable();
   if (!program.fixed) found.unreadable();
   if (program.text === '') found.limits();
   if (isHider(program.text)) found.hides();

@@ -33,9 +33,13 @@ const NOTHING: Subject = { targets: [{ kind: 'none' }], hidden: [], limit: false
 const UNCLEAR: Subject = { targets: [], hidden: [], limit: true, opaque: true };
 
 function commandsOf(call: Call, input: Input, places: Places): Subject {
+  if (WITHOUT_COMMAND.has(call.name) && input['command'] === undefined) return NOTHING;
   const script = scriptOf(call);
   return isElsewhere(input, places) ? { ...script, limit: true } : script;
 }
+
+/** Claude's tools about commands that run already. */
+const WITHOUT_COMMAND: ReadonlySet<string> = new Set(['BashOutput', 'KillShell', 'KillBash']);
 
 /** What a command runs, wherever it does. */
 export function scriptOf({ name, input }: Call): Script {
@@ -113,9 +117,12 @@ function searchOf(call: Call, input: Input, places: Places): Subject {
   const base = path ?? '.';
   const paths: unknown[] = [base];
   if (call.name === 'Glob') {
-    if (typeof pattern !== 'string' || /\.\.|[~\\$]/.test(pattern)) return UNCLEAR;
-    if (pattern.startsWith('/')) paths[0] = pattern.slice(0, pattern.search(/[^/]*(?:[*?[{(!]|$)/)) || '/';
-    else if (/[{(].*\//s.test(pattern)) return UNCLEAR;
+    if (typeof pattern !== 'string' || typeof base !== 'string' || pattern.length > MAX_PATTERN)
+      return UNCLEAR;
+    if (/\.\.|[~\\$]|[{(].*\//s.test(pattern)) return UNCLEAR;
+    // The folder in front of what may be anything: there it looks, also when a link leads there.
+    const lead = pattern.slice(0, pattern.search(/[^/]*(?:[*?[{(!]|$)/));
+    paths[0] = pattern.startsWith('/') ? lead || '/' : `${base}/${lead}`;
   }
   return placedAll(paths, { places, tree: true, written: false });
 }
@@ -127,6 +134,7 @@ interface Placing {
 }
 
 const MAX_PATHS = 1000;
+const MAX_PATTERN = 1000;
 
 function placedAll(paths: readonly unknown[], { places, ...how }: Placing): Subject {
   if (paths.length > MAX_PATHS) return UNCLEAR;
