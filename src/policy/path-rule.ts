@@ -88,7 +88,7 @@ const OBEYED = new Set([
   '.devcontainer',
 ]);
 
-export function obeyed(target: PathTarget, pattern: PathPattern | undefined): string | undefined {
+function obeyed(target: PathTarget, pattern: PathPattern | undefined): string | undefined {
   if (!target.written) return undefined;
   const named = pattern?.where === 'glob' ? pattern.names : undefined;
   for (const placed of [target.real, target.named])

@@ -79,7 +79,7 @@ export interface HostTarget {
 }
 
 /** What no `match` speaks of: a web search has no host. */
-export interface NoTarget {
+interface NoTarget {
   readonly kind: 'none';
 }
 

@@ -121,7 +121,7 @@ test('a question is asked with its options, and answered by its id', () => {
   });
 });
 
-test('a file change is asked with the diff of its item', () => {
+test('a file change is asked with the diff of its item, and with the files that it changes: of one that is moved, both', () => {
   const started = codex.accept(FRESH, { kind: 'prompt', turn: 'trn_1' }, IDS);
   const feed = (state: CodexState, message: object): CodexState =>
     codex.translate(state, JSON.stringify(message), IDS).state;
@@ -129,7 +129,10 @@ test('a file change is asked with the diff of its item', () => {
   const item = {
     type: 'fileChange',
     id: 'call_1',
-    changes: [{ path: '/w/a', kind: { type: 'add' }, diff: 'words' }],
+    changes: [
+      { path: '/w/a', kind: { type: 'add' }, diff: 'words' },
+      { path: '/w/b', kind: { type: 'update', move_path: '/elsewhere/b' }, diff: '' },
+    ],
   };
   state = feed(state, { method: 'item/started', params: { threadId: THREAD, turnId: C1, item } });
   const message = {
@@ -138,7 +141,8 @@ test('a file change is asked with the diff of its item', () => {
     params: { threadId: THREAD, turnId: C1, itemId: 'call_1', reason: 'because' },
   };
   const step = codex.translate(state, JSON.stringify(message), IDS);
-  expect(askOf(step)).toMatchObject({ diff: 'add /w/a\nwords', reason: 'because', tool: { id: 'call_1' } });
+  const tool = { id: 'call_1', input: { paths: ['/w/a', '/w/b', '/elsewhere/b'] } };
+  expect(askOf(step)).toMatchObject({ diff: 'add /w/a\nwords\nupdate /w/b\n', reason: 'because', tool });
 });
 
 test.each([
