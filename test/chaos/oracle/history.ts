@@ -11,6 +11,8 @@ export interface History {
   readonly done: Done;
   /** Its bounds were of seconds: a busy machine may have met one, and a turn that failed for that has its reason. */
   readonly shortBounds: boolean;
+  /** Its sessions had secrets: the end of a text in pieces waits while it may be the beginning of one, and comes with the whole. */
+  readonly secrets: boolean;
   /** Processes of this home that were there after it was stopped. */
   readonly left: readonly { readonly pid: number; readonly command: string }[];
   readonly decoys: readonly Decoy[];

@@ -61,6 +61,7 @@ function history(session: Partial<SessionHistory> = {}, more: Partial<History> =
     },
     done: NOTHING_DONE,
     shortBounds: false,
+    secrets: false,
     left: [],
     decoys: [{ pid: 9, what: 'a stranger', alive: true, signals: [] }],
     troubles: [],
@@ -255,6 +256,20 @@ test('P3: text that is not whole', () => {
   expect(found({ messages: [{ ...MESSAGE, expects }] })).toEqual([
     'P3 said “m1 hello there” without “goodbye”',
   ]);
+});
+
+test('P3: with secrets the end of a text may come with the whole alone; its beginning may not, nor much of it', () => {
+  const said = (...pieces: string[]): string[] =>
+    found(
+      {
+        journal: ending(event(0, 'turn.completed', { text: 'm1 hello there' })).map((one) =>
+          one.type === 'message.delta' ? { ...one, data: { ...one.data, text: pieces.shift() ?? '' } } : one,
+        ),
+      },
+      { secrets: true },
+    );
+  expect(said('m1 hello ', 'ther')).toEqual([]);
+  expect(said('m1 ', 'there')).toHaveLength(1);
 });
 
 test('P3: a flood with a line too few, one twice', () => {

@@ -13,7 +13,9 @@ export function textViolations(history: History): Violation[] {
       );
       const said = [
         ...(steered ? [] : wrongText(events, turn, message?.expects)),
-        ...(message?.expects.kind === 'garbled' ? [] : wrongPreviews(events)),
+        ...(message?.expects.kind === 'garbled'
+          ? []
+          : wrongPreviews(events, history.secrets ? MOST_HELD : 0)),
       ];
       const lost = message === undefined ? undefined : unexplained(session, message, { events, history });
       return [...said, ...(lost === undefined ? [] : [lost])].map((what): Violation => ({
@@ -52,7 +54,7 @@ function wrongNumbers(text: string, lines: number): string[] {
 }
 
 /** A message that came in pieces is the sum of its pieces, unless it came only whole. */
-function wrongPreviews(events: readonly Event[]): string[] {
+function wrongPreviews(events: readonly Event[], held: number): string[] {
   // An interrupt may come between what an agent thinks it has said and what it has printed.
   if (events.findLast(isEnding)?.type === 'turn.interrupted') return [];
   const pieces = new Map<string, string>();
@@ -69,13 +71,15 @@ function wrongPreviews(events: readonly Event[]): string[] {
     if (completed.has(id)) found.push(`message ${id} is completed twice`);
     completed.add(id);
     const sum = pieces.get(id);
-    if (sum !== undefined && sum !== data['text'])
-      found.push(
-        `the pieces of message ${id} make ${shorten(sum)}, the whole is ${shorten(String(data['text']))}`,
-      );
+    const whole = String(data['text']);
+    if (sum !== undefined && !(whole.startsWith(sum) && whole.length - sum.length <= held))
+      found.push(`the pieces of message ${id} make ${shorten(sum)}, the whole is ${shorten(whole)}`);
   }
   return found;
 }
+
+/** Longer than any secret of a run. */
+const MOST_HELD = 100;
 
 /** What a turn fails with when something took longer than it may. */
 const BOUNDS = new Set([

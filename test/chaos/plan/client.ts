@@ -50,10 +50,12 @@ export function planClient(dice: Dice, wish: ClientWish): PlannedClient {
   };
 }
 
+const FLOODS: Partial<Readonly<Record<Profile, number>>> = { shutdown: 0, disk: 2000, all: 2000 };
+
 function stepsOf(dice: Dice, agent: string, { place, profile, ms }: ClientWish): PlannedStep[] {
   const steps: PlannedStep[] = [];
   const faults = profile === 'faults' || profile === 'all';
-  const floods = profile !== 'shutdown';
+  const floods = FLOODS[profile] ?? 8000;
   let spoiled = false;
   // More than there is time for: no message takes less than some 20 ms.
   for (let number = 0; number < ms / 20; number += 1) {

@@ -21,7 +21,8 @@ export interface Wish {
   readonly agent: string;
   readonly marker: string;
   readonly faults: boolean;
-  readonly floods: boolean;
+  /** The most lines of a flood: what fills a small disk is to be the deeds and not the talk. 0: none. */
+  readonly floods: number;
 }
 
 type Kind = 'say' | 'stream' | 'tool' | 'think' | 'flood' | 'child' | 'tool-hang' | 'fault';
@@ -32,7 +33,7 @@ export function planMessage(dice: Dice, wish: Wish): PlannedMessage {
     stream: 6,
     tool: 3,
     think: 1,
-    flood: wish.floods ? 2 : 0,
+    flood: wish.floods > 0 ? 2 : 0,
     child: 2,
     'tool-hang': 1,
     fault: wish.faults ? 7 : 0,
@@ -55,8 +56,8 @@ const KINDS: Readonly<Record<Kind, (dice: Dice, wish: Wish) => PlannedMessage>> 
   },
   tool: (_, { marker }) => said(marker, `say ${marker} then tool Bash then say done`, `${marker} done`),
   think: (_, { marker }) => said(marker, `think then say ${marker} thought of it`, `${marker} thought of it`),
-  flood(dice, { marker }) {
-    const [lines, bytes] = [dice.between(200, 8000), dice.pick([350, 400, 1000])];
+  flood(dice, { marker, floods }) {
+    const [lines, bytes] = [dice.between(200, floods), dice.pick([350, 400, 1000])];
     const input = `say ${marker} then flood ${String(lines)} lines of ${String(bytes)} bytes`;
     return { marker, input, expects: { kind: 'flood', lines }, ...calm };
   },

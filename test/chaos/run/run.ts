@@ -17,7 +17,7 @@ import { World } from './world.ts';
 const LEAST = 4;
 const MOST_TIMES = 5;
 /** Room for some floods. */
-const DISK_MB = 96;
+const DISK_MB = 512;
 
 export interface Outcome {
   readonly plan: Plan;
@@ -82,6 +82,7 @@ export async function run(plan: Plan, others?: OtherAgents): Promise<Outcome> {
     everywhere,
     done: world.done,
     shortBounds: hasShortBounds(plan),
+    secrets: others !== undefined,
     decoys: decoys.seen(),
     troubles: world.troubles,
   };

@@ -31,6 +31,7 @@ export interface Settling {
 export async function settle(settling: Settling): Promise<Pick<History, 'sessions' | 'left'>> {
   const { world, sessions } = settling;
   const seen = new Map<string, { shown: Event[]; turns: TurnSeen[] }>();
+  if (world.full) throw new Error('the journal fills the disk of this run by itself: it is too small');
   for (const session of sessions) await ended(settling, session);
   for (const session of sessions) seen.set(session.id, await read(settling, session));
   if (!(await settling.everywhere.finishLive(AbortSignal.timeout(FOLLOW_MS))))

@@ -2,7 +2,15 @@
  * The home that a run lives in: its configuration, its daemon whoever started it, its processes as the system shows them.
  * Sees to it that there is a daemon again when one is gone. Owns no client and no judgement.
  */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pass } from 'node:timers/promises';
@@ -21,6 +29,7 @@ export type Process = Identity & { readonly command: string; readonly role: Role
 
 /** A keeper gets this long to start a daemon again before the run does. */
 const KEEPER_MS = 2500;
+const LEAST_ROOM = 32 * 1024 * 1024;
 /** What a report has of each log. */
 const LOG_CHARS = 6000;
 const GIVE_UP_MS = 30_000;
@@ -106,6 +115,13 @@ export class World implements AsyncDisposable {
   /** Every living process of this home. */
   processes(): Process[] {
     return marked(this.#trace).map((one) => ({ ...one, role: roleOf(one.command) }));
+  }
+
+  /** Whether a disk of its own has no room although nothing fills it up. */
+  get full(): boolean {
+    if (this.disk === undefined) return false;
+    const { bavail, bsize } = statfsSync(this.disk.path);
+    return bavail * bsize < LEAST_ROOM;
   }
 
   /** The end of each log of the daemon and the keeper. */
