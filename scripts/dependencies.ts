@@ -1,5 +1,5 @@
 /**
- * `npm run dependencies`: whose code ends up in an installation, under which licence, and whether a known weakness is in it.
+ * `npm run check:dependencies`: whose code ends up in an installation, under which licence, and whether a known weakness is in it.
  *
  * Licences and origins are read from the lock file, offline; what is not on a list fails. The audit asks the registry (`npm audit --omit=dev`); where it
  * does not answer, that is said and nothing fails: a check that needs the network would be switched off by whoever has none.

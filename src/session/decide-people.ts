@@ -38,7 +38,7 @@ export function asked(state: SessionState, ask: AgentAsk, context: DecideContext
       facts: [...facts, resolved(state, open, { decision: 'cancelled', by: { kind: 'turn_end' } })],
       effects: [],
     };
-  const verdict = ask.kind === 'question' ? undefined : (granted(state, rule) ?? context.judge(state, ask));
+  const verdict = ask.kind === 'question' ? undefined : verdictOf(state, { ask, rule }, context);
   if (verdict === undefined || verdict.decision === 'ask')
     return ask.check === true
       ? { facts: [], effects: [answer(open, { decision: verdict?.decision ?? 'pass' })] }
@@ -50,6 +50,16 @@ export function asked(state: SessionState, ask: AgentAsk, context: DecideContext
     facts: [...facts, resolved(state, open, { decision, by, rule: verdict.rule, ...said })],
     effects: [answer(open, { decision, ...said })],
   };
+}
+
+/** What a rule denies stays denied, also what a person allowed for the session before the rule was there. */
+function verdictOf(
+  state: SessionState,
+  what: { readonly ask: AgentAsk; readonly rule: GrantedRule | undefined },
+  context: DecideContext,
+): Verdict | undefined {
+  const judged = context.judge(state, what.ask);
+  return judged?.decision === 'deny' ? judged : (granted(state, what.rule) ?? judged);
 }
 
 /** A person, or whoever may, answers. Throws `already_resolved`, `not_found`, `bad_request`. */

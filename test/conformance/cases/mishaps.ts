@@ -18,6 +18,8 @@ interface Survived {
   /** The agent says nothing in such a turn. */
   readonly mute?: true;
   readonly contradicts?: RegExp;
+  /** Printed behind the ending, and waited for. */
+  readonly printed?: string;
 }
 
 /** Faults that a turn survives. */
@@ -27,7 +29,7 @@ const SURVIVED: readonly Survived[] = [
   { fault: 'retry-stream' },
   { fault: 'repeated-tool-ids' },
   { fault: 'repeated-message-ids' },
-  { fault: 'second-result' },
+  { fault: 'second-result', printed: 'of no turn' },
   // Its delta is broken, its finished message is not: the message is the truth.
   { fault: 'invalid-utf8', contradicts: /is not its deltas/ },
   { fault: 'torn-lines:2' },
@@ -42,7 +44,7 @@ const SURVIVED: readonly Survived[] = [
   { fault: 'huge-line:3', notice: 'line_too_long' },
 ];
 
-const survived = SURVIVED.map(({ fault, notice, mute, contradicts }): WarmCase => ({
+const survived = SURVIVED.map(({ fault, notice, mute, contradicts, printed }): WarmCase => ({
   name: `${fault}: the turn is understood all the same${notice === undefined ? '' : `, with a notice (${notice})`}`,
   on: 'bypass',
   absent,
@@ -53,6 +55,8 @@ const survived = SURVIVED.map(({ fault, notice, mute, contradicts }): WarmCase =
     expect((await turn.ended()).outcome).toMatchObject({ kind: 'completed' });
     expect(textsOf(turn.signals).join('\n').includes('behind it')).toBe(mute !== true);
     if (notice !== undefined) expect(agent.notices()).toContain(notice);
+    // A version that names no message cannot tell what comes behind the next write from that one's.
+    if (printed !== undefined) await agent.heard(printed);
     const next = await agent.turn(kit.words.say('next'));
     expect(textsOf(next.signals)).toEqual(['next']);
     expect(kinds(turn.signals).filter((kind) => kind === 'ended')).toHaveLength(2);
