@@ -18,6 +18,8 @@ export interface Probed {
 const PATIENCE_MS = 10_000;
 const LADDER = { termAfterMs: 300, killAfterMs: 1000, stuckAfterMs: 1000 };
 const MOST_BYTES = 1024 * 1024;
+/** A greeting stands among the first lines. */
+const MOST_LINES = 1000;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -36,6 +38,7 @@ async function stdio(server: Of<'stdio'>, env: Env, patienceMs: number): Promise
   await using children = createDirectHost({ homeId: newId('home'), ladder: LADDER });
   const answer = Promise.withResolvers<Probed>();
   const lines = new LineReader(MOST_BYTES);
+  let seen = 0;
   const fails = (says: string): void => answer.resolve({ ok: false, says });
   try {
     const child = await children.spawn(
@@ -49,10 +52,12 @@ async function stdio(server: Of<'stdio'>, env: Env, patienceMs: number): Promise
       },
       {
         out: (offset, bytes) => {
-          if (offset > MOST_BYTES) fails('floods its output');
-          else
-            for (const line of lines.push(bytes))
-              if (line.kind === 'line') greeted(line.text, answer.resolve);
+          for (const line of offset > MOST_BYTES ? [] : lines.push(bytes)) {
+            seen += 1;
+            if (seen > MOST_LINES) break;
+            if (line.kind === 'line') greeted(line.text, answer.resolve);
+          }
+          if (offset > MOST_BYTES || seen > MOST_LINES) fails('floods its output');
           child?.received(offset + bytes.length);
         },
         stderr: () => undefined,
