@@ -4,6 +4,8 @@ export default defineConfig({
   test: {
     reporters: ['default', './test/support/tally.ts'],
     pool: 'forks',
+    // Most of what is tested are other processes: a worker mostly waits for them. Vitest's own default is one on two cores.
+    maxWorkers: 3,
     projects: [
       {
         extends: true,
