@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { startFakeModel } from '../src/testing/index.ts';
 import { JsonLinesChild, type Line } from '../test/support/json-lines-child.ts';
-import { realAgents, type RealAgents } from '../test/support/real-agents.ts';
+import { agentConfig, realAgents, type RealAgents } from '../test/support/real-agents.ts';
 import {
   BenchDaemon,
   makeHome,
@@ -63,9 +63,7 @@ async function measure(
   agent: 'claude' | 'codex',
   real: RealAgents,
 ): Promise<{ cold: number[]; bare: number[]; whole: number[]; first: number[] }> {
-  const home = makeHome(
-    `[agents.claude]\npath = "${real.claude.binary}"\n[agents.codex]\npath = "${real.codex.binary}"\n`,
-  );
+  const home = makeHome(agentConfig(real));
   const daemon = await BenchDaemon.start(home, {});
   const figures = {
     cold: [] as number[],

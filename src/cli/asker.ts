@@ -14,7 +14,7 @@ type Say = (format: Format, text: string) => void;
 export type AskHow = 'terminal' | 'deny' | 'wait';
 
 const NOBODY = 'Denied: nobody is at the terminal to ask. Run with --ask wait to leave it to other clients.';
-const BELL = '\u0007';
+export const BELL = '\u0007';
 
 export class Asker implements Disposable {
   readonly #session: ClientSession;
@@ -77,9 +77,8 @@ export class Asker implements Disposable {
     for (;;) {
       const key = await keyPressed(signal);
       if (key === undefined) return undefined;
-      if (key === 'y') return { decision: 'allow' };
-      if (key === 'n') return { decision: 'deny', message: 'The user denied this' };
-      if (key === 's' && request.sessionScope !== undefined) return { decision: 'allow_for_session' };
+      const answer = answerOfKey(key, request);
+      if (answer !== undefined) return answer;
       if (key === 'm') return { decision: 'deny', message: await line('  why? ', signal) };
     }
   }
@@ -100,6 +99,13 @@ export class Asker implements Disposable {
     }
     return { decision: 'allow', answers };
   }
+}
+
+/** What a key decides about a tool; undefined for the others. */
+export function answerOfKey(key: string, request: Request): AnswerPermission | undefined {
+  if (key === 'y') return { decision: 'allow' };
+  if (key === 'n') return { decision: 'deny', message: 'The user denied this' };
+  return key === 's' && request.sessionScope !== undefined ? { decision: 'allow_for_session' } : undefined;
 }
 
 function chosen(given: string, options: readonly { readonly label: string }[], multiple: boolean): string[] {

@@ -3,13 +3,11 @@
  */
 import type { Interface } from 'node:readline';
 import type { ClientSession } from '../client/index.ts';
-import { messageOf, type AnswerPermission, type EventData } from '../protocol/index.ts';
-import { shown } from './asker.ts';
+import { messageOf, type EventData } from '../protocol/index.ts';
+import { answerOfKey, BELL, shown } from './asker.ts';
 import type { Format } from './output.ts';
 
 type Request = EventData<'permission.requested'>;
-
-const BELL = '\u0007';
 
 export class AttachedKeys {
   readonly #session: ClientSession;
@@ -44,7 +42,7 @@ export class AttachedKeys {
       const request = this.#open.find((one) => one.kind === 'tool');
       // The key itself is in the line already.
       if (request === undefined || text === undefined || lines.line !== text) return;
-      const answer = answerOf(text, request);
+      const answer = answerOfKey(text, request);
       if (answer === undefined) return;
       lines.write(null, { ctrl: true, name: 'u' });
       this.resolved(request.id);
@@ -59,10 +57,4 @@ export class AttachedKeys {
       },
     };
   }
-}
-
-function answerOf(key: string, request: Request): AnswerPermission | undefined {
-  if (key === 'y') return { decision: 'allow' };
-  if (key === 'n') return { decision: 'deny', message: 'The user denied this' };
-  return key === 's' && request.sessionScope !== undefined ? { decision: 'allow_for_session' } : undefined;
 }

@@ -3,7 +3,7 @@
  * not lose it (P1).
  */
 import { sleep } from '../async/after.ts';
-import { PilotlightError } from '../protocol/index.ts';
+import { PilotlightError, type ErrorCode } from '../protocol/index.ts';
 import type { Committer, Draft } from '../session/ports.ts';
 
 /** How long to wait before trying again to commit what a full disk refused. */
@@ -23,20 +23,14 @@ export interface Persistence {
 /** Resolves when it is durable, when nobody waits for it any more, or when the journal is closed. Never rejects. */
 export async function commitSurely(at: Persistence, decide: (draft: Draft) => void): Promise<void> {
   let wait = FULL_RETRY_MS;
-  while (!at.given()) {
-    try {
-      await at.committer.commit(decide);
-      return;
-    } catch (error) {
-      const code = error instanceof PilotlightError ? error.code : undefined;
-      if (code === 'draining') return;
-      if (code !== 'journal_full') {
-        at.report(error);
-        wait = Math.min(wait * 2, MOST_RETRY_MS);
-      }
-      await sleep(wait);
+  await commitUntil(at, decide, (error) => {
+    if (isCode(error, 'draining')) return undefined;
+    if (!isCode(error, 'journal_full')) {
+      at.report(error);
+      wait = Math.min(wait * 2, MOST_RETRY_MS);
     }
-  }
+    return wait;
+  });
 }
 
 /** As {@link commitSurely}, but only a full disk is waited out: rejects with anything else. */
@@ -44,13 +38,30 @@ export async function commitWhenRoom(
   at: Pick<Persistence, 'committer' | 'given'>,
   decide: (draft: Draft) => void,
 ): Promise<void> {
+  await commitUntil(at, decide, (error) => {
+    if (!isCode(error, 'journal_full')) throw error;
+    return FULL_RETRY_MS;
+  });
+}
+
+/** `refused` says how long to wait before the next attempt; undefined: there is none. */
+async function commitUntil(
+  at: Pick<Persistence, 'committer' | 'given'>,
+  decide: (draft: Draft) => void,
+  refused: (error: unknown) => number | undefined,
+): Promise<void> {
   while (!at.given()) {
     try {
       await at.committer.commit(decide);
       return;
     } catch (error) {
-      if (!(error instanceof PilotlightError) || error.code !== 'journal_full') throw error;
-      await sleep(FULL_RETRY_MS);
+      const wait = refused(error);
+      if (wait === undefined) return;
+      await sleep(wait);
     }
   }
+}
+
+function isCode(error: unknown, code: ErrorCode): boolean {
+  return error instanceof PilotlightError && error.code === code;
 }

@@ -7,7 +7,7 @@ import { cutOutput } from './cut.ts';
 import { endTurn, kindOf } from './endings.ts';
 import { NOTHING, type DecideContext, type Decision, type SessionInput } from './inputs.ts';
 import { asked, withdrawn } from './decide-people.ts';
-import { evolve } from './evolve.ts';
+import { evolve, evolveAll } from './evolve.ts';
 import type { AgentAsk, AgentSignal, TurnOutcome } from './ports.ts';
 import type { Fact, RunningTurn, SessionState, Steer } from './state.ts';
 
@@ -112,7 +112,7 @@ function endedAs(
   const { outcome, costs } = signal;
   if (!steer.taken && turn.origin === 'user') return facts(steerEnded(steer.id, outcome, turn));
   const taken: Fact[] = steer.taken ? [] : [steerTaken(state, steer.id, turn.id)];
-  const now = taken.reduce((before, fact) => evolve(before, fact, context.now), state);
+  const now = evolveAll(state, taken, context.now);
   return facts(...taken, ...endTurn(now, { kind: 'agent', outcome, costs, runtime }, context));
 }
 

@@ -4,7 +4,7 @@
 import type { EventData, NewEvent } from '../protocol/index.ts';
 import { degrade, degradesStart } from './degrade.ts';
 import { endTurn, kindOf, startRuntime, type Ending } from './endings.ts';
-import { evolve } from './evolve.ts';
+import { evolveAll } from './evolve.ts';
 import { NOTHING, type DecideContext, type Decision, type SessionInput } from './inputs.ts';
 import { begin } from './line.ts';
 import type { Fact, RunningTurn, SessionState } from './state.ts';
@@ -52,7 +52,7 @@ function ready(state: SessionState, input: Of<'runtime-ready'>, context: DecideC
   if (input.agentSessionId !== undefined && input.agentSessionId !== state.agentSessionId)
     facts.push({ type: '#agent-session', id: input.agentSessionId });
   if (state.turn.kind !== 'queued') return { facts, effects: [] };
-  const linked = facts.reduce((now, fact) => evolve(now, fact, context.now), state);
+  const linked = evolveAll(state, facts, context.now);
   const begun = begin(linked, state.turn.id, context);
   return { facts: [...facts, ...begun.facts], effects: begun.effects };
 }

@@ -8,7 +8,7 @@ import { decideRuntime } from './decide-runtime.ts';
 import { answered, cancelAll, deadline } from './decide-people.ts';
 import { degrade } from './degrade.ts';
 import { endTurn, letGo, startRuntime } from './endings.ts';
-import { evolve } from './evolve.ts';
+import { evolve, evolveAll } from './evolve.ts';
 import { holdOf } from './hold.ts';
 import { NOTHING, type DecideContext, type Decision, type SessionInput } from './inputs.ts';
 import { announced, begin, clearQueue, goOn } from './line.ts';
@@ -201,7 +201,7 @@ function outdated(state: SessionState): Decision {
 function decideClose(state: SessionState, input: Of<'close'>, context: DecideContext): Decision {
   if (state.phase === 'closed') return NOTHING;
   const ended = endTurn(state, { kind: 'interrupted', by: input.by }, context);
-  const left = ended.reduce((now, fact) => evolve(now, fact, context.now), state);
+  const left = evolveAll(state, ended, context.now);
   const gone = letGo(state, 'closed');
   return {
     facts: [

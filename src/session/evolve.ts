@@ -22,6 +22,11 @@ export function evolve(state: SessionState, fact: Fact, now: number): SessionSta
   return { ...next, lastSeq: state.lastSeq + 1, lastActivityAt: new Date(now).toISOString() };
 }
 
+/** The state after facts that follow each other. */
+export function evolveAll(state: SessionState, facts: readonly Fact[], now: number): SessionState {
+  return facts.reduce((folded, fact) => evolve(folded, fact, now), state);
+}
+
 function evolveInternal(state: SessionState, fact: InternalFact, now: number): SessionState {
   switch (fact.type) {
     case '#runtime-linked':

@@ -3,7 +3,7 @@
  */
 import type { By, EventData } from '../protocol/index.ts';
 import { endTurn, letGo, startRuntime, startTurn, type Ending } from './endings.ts';
-import { evolve } from './evolve.ts';
+import { evolveAll } from './evolve.ts';
 import { holdOf } from './hold.ts';
 import { NOTHING, type DecideContext, type Decision } from './inputs.ts';
 import type { Fact, SessionState } from './state.ts';
@@ -12,7 +12,7 @@ import type { Fact, SessionState } from './state.ts';
 export function goOn(state: SessionState, first: Decision, context: DecideContext): Decision {
   const waits = state.queue.length > 0 || state.stale || first.facts.some((fact) => fact.type === '#queue');
   if (context.parked || !waits) return first;
-  const after = fold(state, first.facts, context);
+  const after = evolveAll(state, first.facts, context.now);
   if (after.turn.kind !== 'none' || after.phase === 'closed') return first;
   // The end of a background task may wake the agent: what is to be replaced is replaced behind that turn.
   const mayWake = first.facts.some((fact) => fact.type === '#background');
@@ -36,7 +36,7 @@ function advance(state: SessionState, context: DecideContext): Decision {
     { type: '#queue', queue },
     { type: '#head', id },
   ];
-  const begun = begin(fold(state, facts, context), id, context);
+  const begun = begin(evolveAll(state, facts, context.now), id, context);
   return { facts: [...facts, ...begun.facts], effects: begun.effects };
 }
 
@@ -88,8 +88,4 @@ function limitOf({ spec, spent }: SessionState): string | undefined {
   if (maxCostUsd !== undefined && spent.costUsd >= maxCostUsd)
     return `The session has cost ${spent.costUsd.toFixed(4)} USD of ${String(maxCostUsd)} (limits.maxCostUsd)`;
   return undefined;
-}
-
-function fold(state: SessionState, facts: readonly Fact[], context: DecideContext): SessionState {
-  return facts.reduce((now, fact) => evolve(now, fact, context.now), state);
 }

@@ -5,7 +5,7 @@
 import { TURN_ENDINGS } from '../protocol/index.ts';
 import { healed } from './degrade.ts';
 import { letGo, startRuntime } from './endings.ts';
-import { evolve } from './evolve.ts';
+import { evolveAll } from './evolve.ts';
 import { holdOf } from './hold.ts';
 import { NOTHING, type DecideContext, type Decision, type SessionInput } from './inputs.ts';
 import { isInternal, type Fact, type RuntimeLink, type SessionState } from './state.ts';
@@ -81,7 +81,7 @@ export function settle(
   const facts = [...decision.facts, ...restored];
   const { effects } = decision;
   if (!mayBeDone(state, decision.facts)) return restored.length === 0 ? decision : { facts, effects };
-  const next = facts.reduce((folded, fact) => evolve(folded, fact, context.now), state);
+  const next = evolveAll(state, facts, context.now);
   const { runtime } = next;
   const done = runtime.kind === 'ready' && runtime.perMessage === true && next.turn.kind === 'none';
   if (!done || holdOf(next) !== undefined) return { facts, effects };

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createHost, PilotlightError } from '../../src/index.ts';
 import { startFakeModel, type FakeModel } from '../../src/testing/index.ts';
 import { TestDaemon, testHome, type Event, type TestHome } from '../support/daemon.ts';
-import { realAgents, type RealAgents } from '../support/real-agents.ts';
+import { agentConfig, realAgents, type RealAgents } from '../support/real-agents.ts';
 import { openedBy, VAULT } from '../support/vault.ts';
 
 let model: FakeModel;
@@ -24,7 +24,7 @@ afterAll(async () => {
 async function daemonWith(config: string): Promise<{ home: TestHome; daemon: TestDaemon } & AsyncDisposable> {
   const { ANTHROPIC_API_KEY: _none, ...env } = real.claude.env;
   const { CODEX_HOME = '' } = real.codex.env;
-  const agents = `[agents.claude]\npath = "${real.claude.binary}"\n[agents.codex]\npath = "${real.codex.binary}"\n`;
+  const agents = agentConfig(real);
   const home = testHome({ config: config + agents, root: real.root, env: { ...env, CODEX_HOME } });
   const daemon = await TestDaemon.start(home);
   const both = { home, daemon };

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startFakeModel, type FakeModel } from '../../src/testing/index.ts';
 import { checkJournal, TestDaemon, testHome, type Event, type TestHome } from '../support/daemon.ts';
-import { realAgents, type RealAgents } from '../support/real-agents.ts';
+import { agentConfig, realAgents, type RealAgents } from '../support/real-agents.ts';
 
 let model: FakeModel;
 let real: RealAgents;
@@ -15,7 +15,7 @@ let daemon: TestDaemon;
 beforeAll(async () => {
   model = await startFakeModel();
   real = realAgents(model.url);
-  const config = `[agents.claude]\npath = "${real.claude.binary}"\n[agents.codex]\npath = "${real.codex.binary}"\n`;
+  const config = agentConfig(real);
   home = testHome({ config, root: real.root });
   daemon = await TestDaemon.start(home);
 });

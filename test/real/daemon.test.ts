@@ -15,7 +15,7 @@ import {
   type TestHome,
 } from '../support/daemon.ts';
 import { identityOf, isAlive, marked } from '../support/processes.ts';
-import { realAgents, type RealAgents } from '../support/real-agents.ts';
+import { agentConfig, realAgents, type RealAgents } from '../support/real-agents.ts';
 
 let model: FakeModel;
 let real: RealAgents;
@@ -26,8 +26,7 @@ let gates = 0;
 beforeAll(async () => {
   model = await startFakeModel();
   real = realAgents(model.url);
-  const config = `[agents.claude]\npath = "${real.claude.binary}"\n[agents.codex]\npath = "${real.codex.binary}"\n`;
-  home = testHome({ config, root: real.root });
+  home = testHome({ config: agentConfig(real), root: real.root });
   daemon = await TestDaemon.start(home);
 });
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startFakeModel, type FakeModel } from '../../src/testing/index.ts';
 import { TestDaemon, testHome, type Event, type TestHome } from '../support/daemon.ts';
 import { marked } from '../support/processes.ts';
-import { realAgents, type RealAgents } from '../support/real-agents.ts';
+import { agentConfig, realAgents, type RealAgents } from '../support/real-agents.ts';
 import { httpVault, openedBy, VAULT } from '../support/vault.ts';
 
 let model: FakeModel;
@@ -18,7 +18,7 @@ beforeAll(async () => {
   model = await startFakeModel();
   real = realAgents(model.url);
   vault = await httpVault();
-  const config = `[agents.claude]\npath = "${real.claude.binary}"\n[agents.codex]\npath = "${real.codex.binary}"\n`;
+  const config = agentConfig(real);
   home = testHome({ config, root: real.root });
   daemon = await TestDaemon.start(home);
 });

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startFakeModel, type FakeModel } from '../../src/testing/index.ts';
 import { checkJournal, TestDaemon, testHome, textOf, type TestHome } from '../support/daemon.ts';
 import { marked } from '../support/processes.ts';
-import { realAgents, type RealAgents } from '../support/real-agents.ts';
+import { agentConfig, realAgents, type RealAgents } from '../support/real-agents.ts';
 import { httpVault, VAULT } from '../support/vault.ts';
 
 let model: FakeModel;
@@ -21,7 +21,7 @@ beforeAll(async () => {
   model = await startFakeModel();
   real = realAgents(model.url);
   vault = await httpVault();
-  const config = `[runtime]\ndebug = true\n[agents.claude]\npath = "${real.claude.binary}"\n[agents.codex]\npath = "${real.codex.binary}"\n`;
+  const config = `[runtime]\ndebug = true\n${agentConfig(real)}`;
   home = testHome({ config, root: real.root });
   daemon = await TestDaemon.start(home);
 });

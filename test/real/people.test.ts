@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startFakeModel, type FakeModel } from '../../src/testing/index.ts';
 import { checkJournal, TestDaemon, testHome, type Event, type TestHome } from '../support/daemon.ts';
 import { marked } from '../support/processes.ts';
-import { realAgents, type RealAgents } from '../support/real-agents.ts';
+import { agentConfig, realAgents, type RealAgents } from '../support/real-agents.ts';
 
 let model: FakeModel;
 let real: RealAgents;
@@ -18,8 +18,7 @@ let files = 0;
 beforeAll(async () => {
   model = await startFakeModel();
   real = realAgents(model.url);
-  const config = `[agents.claude]\npath = "${real.claude.binary}"\n[agents.codex]\npath = "${real.codex.binary}"\n`;
-  home = testHome({ config, root: real.root });
+  home = testHome({ config: agentConfig(real), root: real.root });
   daemon = await TestDaemon.start(home);
 });
 

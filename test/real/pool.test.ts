@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startFakeModel, type FakeModel } from '../../src/testing/index.ts';
 import { checkJournal, TestDaemon, testHome, type Event, type TestHome } from '../support/daemon.ts';
 import { marked } from '../support/processes.ts';
-import { realAgents, type RealAgents } from '../support/real-agents.ts';
+import { agentConfig, realAgents, type RealAgents } from '../support/real-agents.ts';
 
 let model: FakeModel;
 let real: RealAgents;
@@ -23,7 +23,7 @@ afterAll(async () => {
 });
 
 function homeWith(pool: string): TestHome {
-  const config = `[pool]\n${pool}\n[agents.claude]\npath = "${real.claude.binary}"\n[agents.codex]\npath = "${real.codex.binary}"\n`;
+  const config = `[pool]\n${pool}\n${agentConfig(real)}`;
   return testHome({ config, root: real.root });
 }
 

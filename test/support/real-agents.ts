@@ -55,6 +55,11 @@ export function realAgents(url: string): RealAgents {
   };
 }
 
+/** The part of a daemon's configuration that names them. */
+export function agentConfig({ claude, codex }: Pick<RealAgents, 'claude' | 'codex'>): string {
+  return `[agents.claude]\npath = "${claude.binary}"\n[agents.codex]\npath = "${codex.binary}"\n`;
+}
+
 /** `TEST_CLAUDE` names another version to be tried. Otherwise the native executable: npm hangs it into the package itself, beside the one of the platform's own package. */
 export function claudeBinary(): string {
   const other = process.env['TEST_CLAUDE'];
