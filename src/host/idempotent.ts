@@ -23,7 +23,14 @@ export class Acceptance {
     this.#journal = journal;
   }
 
+  /** Resolves when what was accepted is safe from a power cut too. */
   async run<T>(caller: Caller, accepting: Accepting<T>): Promise<Answered<T>> {
+    const answered = await this.#once(caller, accepting);
+    await this.#journal.onDisk();
+    return answered;
+  }
+
+  async #once<T>(caller: Caller, accepting: Accepting<T>): Promise<Answered<T>> {
     const { idempotency } = caller;
     if (idempotency === undefined) return { value: await this.#accept(caller, accepting), replayed: false };
     const { scope, key, bodyHash } = idempotency;

@@ -29,6 +29,8 @@ interface Accepted {
 export interface CommitPorts {
   readonly store: Store;
   readonly ends: Ends;
+  /** The transaction is through, the acts have not run; `toDisk`: something of it is to be safe from a power cut soon. Must not throw. */
+  readonly written: (toDisk: boolean) => void;
   /** The transaction is through and the acts have run. */
   readonly onCommitted: (events: readonly StoredEvent[]) => void;
   readonly onError: (error: unknown) => void;
@@ -75,6 +77,7 @@ export class GroupCommit {
       for (const { unit } of accepted) unit.reject(error);
       return;
     }
+    this.#ports.written(accepted.some(({ draft }) => draft.toDisk));
     for (const { draft } of accepted) for (const act of draft.acts) this.#guard(act);
     this.#guard(() => {
       this.#ports.onCommitted(accepted.flatMap(({ events }) => events));
@@ -122,14 +125,13 @@ export class GroupCommit {
 
   #write(accepted: readonly Accepted[]): void {
     const { store, ends } = this.#ports;
-    const toDisk = accepted.some(({ draft }) => draft.toDisk);
-    if (!toDisk && accepted.every(({ draft }) => draft.empty)) return;
+    if (accepted.every(({ draft }) => draft.empty)) return;
     const keys = new Map<string, number>();
     const count = accepted.reduce((sum, { events }) => sum + events.length, ends.events);
     store.transact((statements) => {
       for (const one of accepted) this.#writeUnit(statements, one, keys);
       statements.putMeta.run('events', String(count));
-    }, toDisk);
+    });
     ends.events = count;
     for (const one of accepted) {
       ends.cursor = one.events.at(-1)?.cursor ?? ends.cursor;

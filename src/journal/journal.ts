@@ -17,6 +17,7 @@ import type {
 } from '../session/ports.ts';
 import { Checkpoints } from './checkpoint.ts';
 import { GroupCommit } from './commit.ts';
+import { Disk } from './disk.ts';
 import { Ends } from './ends.ts';
 import { Followers } from './follow.ts';
 import type { Opened } from './open.ts';
@@ -46,6 +47,7 @@ export class SqliteJournal implements Journal, AsyncDisposable {
   readonly #store: Store;
   readonly #ends: Ends;
   readonly #commits: GroupCommit;
+  readonly #disk: Disk;
   readonly #reader: EventReader;
   readonly #tables: Tables;
   readonly #followers: Followers;
@@ -70,10 +72,16 @@ export class SqliteJournal implements Journal, AsyncDisposable {
     this.#tables = new Tables(store.statements);
     this.#followers = new Followers(this.#reader);
     this.#checkpoints = new Checkpoints(store, onError);
+    const disk = new Disk(options.path);
+    this.#disk = disk;
     this.#commits = new GroupCommit({
       store,
       ends,
       onError,
+      written: (toDisk) => {
+        disk.committed();
+        if (toDisk) disk.reached().catch(onError);
+      },
       onCommitted: (events) => {
         this.#followers.publish(events);
         this.#checkpoints.wrote();
@@ -96,6 +104,10 @@ export class SqliteJournal implements Journal, AsyncDisposable {
 
   commit<T>(decide: (draft: Draft) => T): Promise<T> {
     return this.#commits.commit(decide);
+  }
+
+  onDisk(): Promise<void> {
+    return this.#disk.reached();
   }
 
   events(session: string, after: number, limit: number): EventPage {
@@ -191,12 +203,13 @@ export class SqliteJournal implements Journal, AsyncDisposable {
     this.#ticker[Symbol.dispose]();
     this.#commits.close();
     await this.#retaining?.catch(() => undefined);
+    await this.#disk.close();
     this.#followers.close();
     this.#checkpoints[Symbol.dispose]();
     try {
       this.#store.transact(() => {
         writeMeta(this.#store.db, { clean: '1' });
-      }, true);
+      });
       this.#checkpoints.last();
     } finally {
       this.#closed = true;

@@ -4,8 +4,6 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 const SQL = {
   begin: 'BEGIN IMMEDIATE',
   commit: 'COMMIT',
-  syncFull: 'PRAGMA synchronous=FULL',
-  syncNormal: 'PRAGMA synchronous=NORMAL',
 
   putMeta:
     'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',

@@ -9,7 +9,6 @@ export class Store {
   readonly statements: Statements;
   readonly #pageSize: number;
   #full = false;
-  #synced = false;
 
   constructor(path: string | undefined, db: DatabaseSync) {
     this.path = path;
@@ -45,11 +44,10 @@ export class Store {
     return (log - checkpointed) * this.#pageSize;
   }
 
-  /** `toDisk`: not over before the disk has it. */
-  transact<T>(work: (statements: Statements) => T, toDisk = false): T {
+  /** Over when it is safe from the death of every process; {@link Disk} makes it safe from a power cut. */
+  transact<T>(work: (statements: Statements) => T): T {
     const { statements } = this;
     try {
-      this.#sync(toDisk);
       statements.begin.run();
       const value = work(statements);
       statements.commit.run();
@@ -61,13 +59,6 @@ export class Store {
       this.#full = fault.code === 'journal_full';
       throw fault;
     }
-  }
-
-  /** The level counts from the next transaction on, and only when it is set outside of one. */
-  #sync(toDisk: boolean): void {
-    if (toDisk === this.#synced) return;
-    (toDisk ? this.statements.syncFull : this.statements.syncNormal).run();
-    this.#synced = toDisk;
   }
 
   /** SQLite itself has rolled back after some failures. */

@@ -165,7 +165,7 @@ export interface Draft {
   /** Writes of a runtime up to and with `n` are confirmed and leave the outbox. */
   confirmed(runtime: string, n: number): void;
   idempotency(record: IdempotencyRecord): void;
-  /** This commit must be on disk before it is answered (accepting, resolving, ending). */
+  /** This commit goes to the disk at once (accepting, resolving, ending); {@link Journal.onDisk} waits for it. */
   syncToDisk(): void;
   /** Runs after the commit, before followers are woken. Must not throw. */
   afterCommit(act: () => void): void;
@@ -222,6 +222,11 @@ export interface Journal extends Committer {
   runtimes(): readonly RuntimeRecord[];
   outboxOf(runtime: string): readonly OutboxRecord[];
   idempotency(scope: string, key: string): IdempotencyRecord | undefined;
+  /**
+   * Resolves when all that is committed is safe from a power cut too: what a client is told was accepted waits for it, nothing else does.
+   * Rejects with `journal_unusable`: it is committed, but the disk failed.
+   */
+  onDisk(): Promise<void>;
   status(): StatusView['journal'];
 }
 

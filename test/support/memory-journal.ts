@@ -182,6 +182,10 @@ export class MemoryJournal implements Journal {
     return this.#durable.idempotency.get(`${scope}\n${key}`);
   }
 
+  async onDisk(): Promise<void> {
+    // Memory is as durable as it gets.
+  }
+
   status(): ReturnType<Journal['status']> {
     return { bytes: 0, events: this.#durable.events.length, epoch: this.epoch, full: false };
   }
