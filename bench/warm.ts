@@ -93,8 +93,12 @@ async function measure(
     }
     for (let pair = 0; pair < PAIRS; pair += 1) {
       figures.cold.push(await (agent === 'claude' ? coldClaude(real) : coldCodex(real)));
-      figures.bare.push(await bare.turn());
-      figures.whole.push(await whole());
+      // What runs second may meet what the first left behind (an agent tidies up after its turn): each is second half of the time.
+      const both = [
+        async () => figures.bare.push(await bare.turn()),
+        async () => figures.whole.push(await whole()),
+      ];
+      for (const turn of pair % 2 === 0 ? both : both.toReversed()) await turn();
     }
     client.close();
     stream.close();

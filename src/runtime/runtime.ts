@@ -18,8 +18,11 @@ import { joinDeltas } from './join.ts';
 import { Outbox } from './outbox.ts';
 import { FULL_RETRY_MS } from './persist.ts';
 import type { RuntimeOrigin, RuntimeSurroundings } from './ports.ts';
-import type { Reading } from './reading.ts';
+import type { Batch, Reading } from './reading.ts';
 import { asJson, type RuntimeRow } from './row.ts';
+
+/** Output that changed nothing but the dialect's state is kept by the keeper alone up to here, bytes. */
+const MOST_SILENT = 64 * 1024;
 
 export class Runtime implements ChildListener {
   readonly #origin: RuntimeOrigin;
@@ -33,6 +36,8 @@ export class Runtime implements ChildListener {
   #reason: RuntimeEndReason | undefined;
   #end: End | undefined;
   #committing = false;
+  /** The keeper may forget what is before. */
+  #acknowledged: number;
   /** Commits refused in a row for another reason than a full disk. */
   #refusals = 0;
   #detached = false;
@@ -43,6 +48,7 @@ export class Runtime implements ChildListener {
     this.#at = at;
     this.#child = origin.child;
     this.#reading = origin.reading;
+    this.#acknowledged = origin.reading.offset;
     this.#phase = origin.phase;
     this.#state = origin.state;
     this.#prompt = origin.prompt;
@@ -235,17 +241,29 @@ export class Runtime implements ChildListener {
       this.#reading.undo(before);
     });
     const batch = this.#reading.begin();
+    const { last } = this.outbox;
     const signals = [...this.#lossOf(batch.lost), ...this.#translate(draft, batch.lines)];
     const { id } = this.#origin.record;
+    const end = batch.lines.length === this.#reading.length ? this.#end : undefined;
+    const silent = signals.length === 0 && this.outbox.last === last && end === undefined;
+    if (silent && batch.offset - this.#acknowledged < MOST_SILENT) return this.#pass(draft, batch);
     this.#at.audience.tell(draft, id, joinDeltas(signals));
     draft.confirmed(id, this.outbox.confirmed);
-    const end = batch.lines.length === this.#reading.length ? this.#end : undefined;
     if (end === undefined) draft.runtime(this.record());
     else this.#finish(draft, end);
     draft.afterCommit(() => {
       this.#reading.done(batch);
       if (end !== undefined) return;
+      this.#acknowledged = batch.offset;
       this.#child.acknowledge(batch.offset);
+      this.#readOn();
+    });
+  }
+
+  /** Nothing came of these lines but another state of the dialect: it is kept with what comes next. A daemon that dies first reads them again. */
+  #pass(draft: Draft, batch: Batch): void {
+    draft.afterCommit(() => {
+      this.#reading.done(batch);
       this.#readOn();
     });
   }
