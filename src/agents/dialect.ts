@@ -5,6 +5,7 @@
  * `translate` and `accept` are pure: state in, state out. The state is plain JSON (at most 64 KiB) because it is written with
  * the offset of the line in one transaction and read back by the next daemon.
  */
+import type { ProcessIdentity } from '../process/ports.ts';
 import type { McpServers, TurnInput } from '../protocol/index.ts';
 import type { SessionMode } from '../protocol/index.ts';
 import type { AgentCommand, AgentSignal } from '../session/ports.ts';
@@ -118,8 +119,23 @@ export interface RenderContext {
   input(turn: string): TurnInput;
 }
 
+/** A process that an agent's own records say is at work on a conversation. */
+export interface WorkedOn {
+  readonly conversation: string;
+  readonly process: ProcessIdentity;
+}
+
+/** Where an agent keeps its conversations, and what it knows of who works on them. */
+export interface Conversations {
+  /** The directory, of an agent with this environment. */
+  at(env: Readonly<Record<string, string>>): string;
+  /** By the agent's own records below that directory, dead processes among them; absent where it keeps none. */
+  workedOn?(at: string): readonly WorkedOn[];
+}
+
 export interface Dialect<S> {
   readonly agent: string;
+  readonly conversations: Conversations;
   /** Argv, environment and goodbye. Nothing secret and nothing that a person wrote goes into argv (a system prompt or model name is checked or passed by file or protocol). */
   plan(binary: AgentBinary, settings: AgentSettings): StartPlan;
   /** Greets a freshly started process until it can take a prompt. Rejects with PilotlightError; the runtime bounds it in time. */

@@ -10,6 +10,7 @@ import { findAgent, type Found } from './find.ts';
 import { secretsOf } from './secrets.ts';
 
 export type * from './dialect.ts';
+export { inUse, Owners, type Conversation, type Held, type Holder } from './owners.ts';
 export { secretsOf } from './secrets.ts';
 
 /** A dialect whose state is its own business. */
@@ -65,6 +66,8 @@ export interface Agents {
   takes(name: string, start: Pick<StartFor, 'agent' | 'env' | 'agentOptions'>): boolean;
   /** Whether a session leads its agent to another server, account or authority than the daemon's. */
   leadsElsewhere(start: Pick<StartFor, 'env' | 'agentOptions'>): boolean;
+  /** The agent's whole environment but for credentials. */
+  environment(start: Pick<StartFor, 'agent' | 'env' | 'agentOptions'>): Readonly<Record<string, string>>;
   /** Settings and binary for a start; undefined binary path when it is not installed. */
   prepare(
     start: StartFor,
@@ -91,6 +94,11 @@ export function createAgents(options: AgentsOptions): Agents {
     return result;
   }
 
+  const { env: base, extraEnv: extra } = options;
+  const environment = (
+    of: Pick<StartFor, 'agent' | 'env' | 'agentOptions' | 'credentials'>,
+  ): Record<string, string> => agentEnvironment({ ...of, base, ...(extra === undefined ? {} : { extra }) });
+
   return {
     dialect: (agent) => DIALECTS.get(agent),
     async find(agent) {
@@ -104,17 +112,10 @@ export function createAgents(options: AgentsOptions): Agents {
     takes: (name, { agent, env, agentOptions }) =>
       mayHave(agent, name) && !leadsElsewhere({ base: options.env, env, agentOptions }),
     leadsElsewhere: ({ env, agentOptions }) => leadsElsewhere({ base: options.env, env, agentOptions }),
+    environment: ({ agent, env, agentOptions }) => environment({ agent, env, agentOptions, credentials: {} }),
     async prepare(start) {
       const { env: asked, credentials, agent, ...rest } = start;
-      const extra = options.extraEnv;
-      const env = agentEnvironment({
-        agent,
-        base: options.env,
-        env: asked,
-        credentials,
-        agentOptions: rest.agentOptions,
-        ...(extra === undefined ? {} : { extra }),
-      });
+      const env = environment({ agent, env: asked, agentOptions: rest.agentOptions, credentials });
       const servers = start.mcp?.servers;
       const secrets = secretsOf({ env, credentials, ...(servers === undefined ? {} : { servers }) });
       const settings: AgentSettings = { ...rest, env, secrets, limits: options.limits };

@@ -3,9 +3,9 @@
  * Owns no state; everything it makes is handed back to be ended by its caller.
  */
 import { readFileSync } from 'node:fs';
-import { createAgents, secretsOf, type RuntimeLimits } from '../agents/index.ts';
+import { createAgents, Owners, secretsOf, type RuntimeLimits } from '../agents/index.ts';
 import { SessionHost, type HostPorts, type RuntimeFactory, type SecretStore } from '../host/index.ts';
-import { treeMemory } from '../process/index.ts';
+import { processIdentity, treeMemory } from '../process/index.ts';
 import type { ChildHost } from '../process/ports.ts';
 import type { KnownSecrets } from '../redact/index.ts';
 import { PilotlightError } from '../protocol/index.ts';
@@ -16,6 +16,7 @@ import { pathsOf, type Config } from './config.ts';
 import { judgeOf, withReminder } from './judge.ts';
 import { runCredentialCommand } from './credential-command.ts';
 import { CredentialSource } from './credential-source.ts';
+import { conversationOf, ownersFolder, ownershipOf, refuseInUse } from './ownership.ts';
 import { settingsOf, type SettingsSources } from './settings.ts';
 
 export interface AssembleOptions {
@@ -42,6 +43,8 @@ export function assembleHost(options: AssembleOptions): SessionHost {
   const agents = createAgents({ env, paths: pathsOf(config), limits, extraEnv: config.agents.env });
   const credentials = credentialSource(options);
   const secrets = forgetting(options, credentials);
+  const folder = ownersFolder(env);
+  const owners = folder === undefined ? undefined : new Owners(folder);
   return new SessionHost({
     journal,
     agents,
@@ -63,7 +66,14 @@ export function assembleHost(options: AssembleOptions): SessionHost {
       credentials,
       servers: config.mcpServers,
       hasRules: config.permissions.rules.length > 0,
+      ...(owners === undefined ? {} : { owners }),
     }),
+    refuseInUse({ agent, resume, env = {}, agentOptions = {} }) {
+      const dialect = agents.dialect(agent);
+      if (resume === undefined || dialect === undefined || owners === undefined) return;
+      const wanted = conversationOf(dialect, agents.environment({ agent, env, agentOptions }), resume);
+      refuseInUse({ owners, dialect }, wanted);
+    },
     credentials,
     endUnclaimed: () => {
       for (const id of children.unclaimed()) children.discard(id);
@@ -113,8 +123,12 @@ function ladderMs(ladder: Config['ladder']): number {
   return ladder.termAfterMs + ladder.killAfterMs + ladder.stuckAfterMs;
 }
 
-function runtimeFactory(options: AssembleOptions, sources: SettingsSources): RuntimeFactory {
-  const { agents, secrets } = sources;
+function runtimeFactory(
+  options: AssembleOptions,
+  sources: SettingsSources & { readonly owners?: Owners },
+): RuntimeFactory {
+  const { agents, secrets, owners } = sources;
+  const own = processIdentity(process.pid);
   const { config, journal, children, report, trace } = options;
   const bounds = { ...config.runtime, maxLine: config.wire.maxLineMb * 1024 * 1024 };
   return {
@@ -145,6 +159,18 @@ function runtimeFactory(options: AssembleOptions, sources: SettingsSources): Run
           options.known?.know(id, secrets);
           return secrets;
         },
+        ...(owners === undefined || own === undefined
+          ? {}
+          : {
+              ownership: ownershipOf({
+                owners,
+                dialect,
+                session: session.id,
+                home: options.cwd,
+                own,
+                report,
+              }),
+            }),
         place: ({ path, text }) => secrets.place(path, text),
         ...(trace === undefined ? {} : { trace: (way, text) => trace(id, way, text) }),
       };

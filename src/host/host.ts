@@ -80,6 +80,8 @@ export class SessionHost implements Host {
         parse: (stored) => SessionView.parse(stored),
         decide: (draft) => {
           this.#admission.enter(draft);
+          this.#living.refuseInUse(spec);
+          this.#ports.refuseInUse(request);
           const warm = this.#ports.pool.warmOnCreate && this.#living.slots.mayWarm(spec);
           session.apply(draft, [{ kind: 'create', warm }]);
           draft.afterCommit(() => {

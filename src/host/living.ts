@@ -3,7 +3,7 @@
  * Owns both maps and the pool's places. A session without a process and without a turn is in the journal alone and lives again with a command.
  */
 import { PilotlightError } from '../protocol/index.ts';
-import type { Draft, RuntimeRecord, SessionRecord, Slot } from '../session/ports.ts';
+import type { Draft, RuntimeRecord, SessionRecord, SessionSpec, Slot } from '../session/ports.ts';
 import { Session, type SessionPorts } from '../session/session.ts';
 import type { SessionState } from '../session/state.ts';
 import { mustBeCommandable } from './missing.ts';
@@ -54,6 +54,23 @@ export class Living {
   keep(session: Session): Session {
     this.#sessions.set(session.id, session);
     return session;
+  }
+
+  /** Throws `agent_session_in_use` when a session here has, or is starting, a process for the conversation that is to be resumed. */
+  refuseInUse({ agent, resume }: Pick<SessionSpec, 'agent' | 'resume'>): void {
+    const other = this.sessions.find(
+      ({ state }) =>
+        resume !== undefined &&
+        state.spec.agent === agent &&
+        state.agentSessionId === resume &&
+        state.runtime.kind !== 'none',
+    );
+    if (other === undefined) return;
+    throw new PilotlightError(
+      'agent_session_in_use',
+      `Conversation ${resume ?? ''} of ${agent} is in use by session ${other.id}`,
+      { fix: 'Send to that session, or close it first.', detail: { session: other.id } },
+    );
   }
 
   revive(record: SessionRecord): Session {

@@ -1,7 +1,7 @@
 /**
  * What the host is handed by a composition root: journal, runtimes, agents, bounds. Types only.
  */
-import type { AgentView, StatusView } from '../protocol/index.ts';
+import type { AgentView, CreateSession, StatusView } from '../protocol/index.ts';
 import type {
   Draft,
   Journal,
@@ -60,6 +60,8 @@ export interface HostPorts {
     list(): Promise<readonly AgentView[]>;
   };
   readonly secrets: SecretStore;
+  /** Throws `agent_session_in_use` when the conversation that is to be resumed has a process, whoever's. */
+  readonly refuseInUse: (request: Pick<CreateSession, 'agent' | 'resume' | 'env' | 'agentOptions'>) => void;
   readonly credentials: {
     /** Whether a credential that its process was started with has expired, and a new one can be had. */
     expired(session: string): boolean;

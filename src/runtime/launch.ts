@@ -29,6 +29,11 @@ export class LaunchFailure extends Error {
   /** The child that ended, to be forgotten once the failure is in the journal. */
   readonly child: Child | undefined;
 
+  /** Whether another process works on the conversation. */
+  get taken(): boolean {
+    return this.cause instanceof PilotlightError && this.cause.code === 'agent_session_in_use';
+  }
+
   constructor(
     code: TurnFailureCode,
     message: string,
@@ -43,6 +48,12 @@ export class LaunchFailure extends Error {
     this.stderrTail = rest.stderrTail;
     this.child = rest.child;
   }
+}
+
+/** What was thrown, as one. */
+export function launchFailure(error: unknown): LaunchFailure {
+  if (error instanceof LaunchFailure) return error;
+  return new LaunchFailure('spawn_failed', String(error), { cause: error });
 }
 
 export interface LaunchOptions {
@@ -111,6 +122,7 @@ async function spawn(
       );
     const plan = ports.dialect.plan(binary, settings);
     if (options.signal.aborted) throw new PilotlightError('aborted', 'The start was called off');
+    ports.ownership?.starting(settings);
     for (const one of plan.files ?? []) ports.place(one);
     const { file, args, env } = plan;
     const goodbye = Buffer.from(plan.goodbye);
@@ -118,9 +130,11 @@ async function spawn(
       { id: options.id, file, args, cwd: settings.cwd, env, goodbye },
       options.relay,
     );
+    ports.ownership?.by(child.identity, file);
     return { settings, child, version: binary.version };
   } catch (error) {
-    throw new LaunchFailure('spawn_failed', withFix(error), { cause: error });
+    const failure = new LaunchFailure('spawn_failed', withFix(error), { cause: error });
+    throw failure.taken ? new LaunchFailure('resume_failed', withFix(error), { cause: error }) : failure;
   }
 }
 

@@ -19,7 +19,7 @@ import type {
 } from '../session/ports.ts';
 import { Audience, guarded } from './audience.ts';
 import { CalledOff } from './called-off.ts';
-import { launch, LaunchFailure, type Launched } from './launch.ts';
+import { launch, LaunchFailure, launchFailure, type Launched } from './launch.ts';
 import { commitSurely, commitWhenRoom, type Persistence } from './persist.ts';
 import type { RuntimeOrigin, RuntimePorts } from './ports.ts';
 import { exitOf, Relay } from './relay.ts';
@@ -136,11 +136,7 @@ export class Lifetime implements Voice {
       });
       await this.#ready(launched, phase.calledOff);
     } catch (error) {
-      const failure =
-        error instanceof LaunchFailure
-          ? error
-          : new LaunchFailure('spawn_failed', String(error), { cause: error });
-      await this.#failed(failure, false);
+      await this.#failed(launchFailure(error), false);
     }
   }
 
@@ -161,6 +157,7 @@ export class Lifetime implements Voice {
       phase: 'ready',
       lastWrite: written,
     };
+    if (greeted.agentSessionId !== undefined) this.#ports.ownership?.in(greeted.agentSessionId);
     const runtime = this.#run(origin, child);
     runtime.outbox.skipTo(written);
     const ready: RuntimeInput = {
@@ -204,6 +201,7 @@ export class Lifetime implements Voice {
       message,
       ...(stderrTail === undefined || stderrTail === '' ? {} : { stderrTail }),
       retry,
+      ...(failure.taken ? { taken: true as const } : {}),
     };
     await this.#surely((draft) => {
       this.#audience.tellAll(draft, input);
@@ -233,6 +231,7 @@ export class Lifetime implements Voice {
       const { settings } = await this.#ports.settings('takeover');
       this.#audience.hide(settings.secrets, this.#ports.secretsIn?.(child.identity.pid));
       const origin = takenOver(this.#ports, { from, child, settings });
+      this.#ports.ownership?.adopted(settings, child.identity);
       // Its end may have been asked for while it was being taken over.
       const wanted = this.#phase.kind === 'launching' ? this.#phase.calledOff.reason : undefined;
       const runtime = this.#run(origin, child);
@@ -326,6 +325,7 @@ export class Lifetime implements Voice {
   }
 
   #gone(): void {
+    this.#ports.ownership?.release();
     this.#phase = { kind: 'gone' };
     this.#onGone(this.id);
   }
@@ -333,12 +333,7 @@ export class Lifetime implements Voice {
   #startingRecord(): RuntimeRecord {
     const { id, startedAt } = this;
     const kind = this.#slot?.perMessage === true ? 'per-message' : 'warm';
-    return startingRecord({
-      id,
-      startedAt,
-      kind,
-      agent: this.#ports.dialect.agent,
-      sessions: this.#audience.ids,
-    });
+    const { agent } = this.#ports.dialect;
+    return startingRecord({ id, startedAt, kind, agent, sessions: this.#audience.ids });
   }
 }

@@ -29,6 +29,8 @@ export interface RuntimePorts {
   }>;
   /** Secrets that a running process has in its environment; what it was started with may be known to nobody else any more. */
   readonly secretsIn?: (pid: number) => readonly string[];
+  /** The claim on the agent's conversation: one process a conversation. Absent where nobody keeps records. */
+  readonly ownership?: Ownership;
   /** Writes a file that a plan asks for, readable by this user alone. */
   readonly place: (file: PlannedFile) => void;
   readonly generation: number;
@@ -41,6 +43,20 @@ export interface RuntimePorts {
   readonly report: (error: unknown) => void;
   /** Protocol lines and stderr, for debugging. */
   readonly trace?: (way: 'in' | 'out' | 'err', text: string) => void;
+}
+
+/** One process works on a conversation. */
+export interface Ownership {
+  /** A process is about to be started. Throws `agent_session_in_use` when its conversation has one. */
+  starting(settings: AgentSettings): void;
+  /** One that an earlier daemon started. */
+  adopted(settings: AgentSettings, process: ProcessIdentity): void;
+  /** The process that was started, from this file. */
+  by(process: ProcessIdentity, file: string): void;
+  /** It works on this conversation now, durably. That somebody else does, too, can only be logged: it is there already. */
+  in(conversation: string): void;
+  /** It is gone, or was not started. */
+  release(): void;
 }
 
 /** What was known when it became ready, or when it was taken over. */

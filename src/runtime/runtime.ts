@@ -253,6 +253,7 @@ export class Runtime implements ChildListener {
     else this.#finish(draft, end);
     draft.afterCommit(() => {
       this.#reading.done(batch);
+      for (const one of signals) if (one.kind === 'agent-session') this.#at.ports.ownership?.in(one.id);
       if (end !== undefined) return;
       this.#acknowledged = batch.offset;
       this.#child.acknowledge(batch.offset);
@@ -289,13 +290,8 @@ export class Runtime implements ChildListener {
     for (const line of lines) {
       if (line.kind === 'cut') {
         const message = 'A line of the agent was longer than wire.maxLineMb and was cut';
-        signals.push({
-          kind: 'notice',
-          level: 'warning',
-          code: 'line_too_long',
-          message,
-          raw: line.head.slice(0, 2000),
-        });
+        const raw = line.head.slice(0, 2000);
+        signals.push({ kind: 'notice', level: 'warning', code: 'line_too_long', message, raw });
         continue;
       }
       if (line.text === '') continue;

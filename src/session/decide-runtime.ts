@@ -60,7 +60,7 @@ function ready(state: SessionState, input: Of<'runtime-ready'>, context: DecideC
 function startFailed(state: SessionState, input: Of<'runtime-failed'>, context: DecideContext): Decision {
   const calledOff = state.runtime.kind === 'ending';
   const degraded =
-    state.turn.kind === 'queued' && degradesStart(input.code)
+    state.turn.kind === 'queued' && input.taken === undefined && degradesStart(input.code)
       ? degrade(state, input.message, context.now)
       : [];
   const again = input.retry || calledOff || degraded.length > 0;

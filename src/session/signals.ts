@@ -161,6 +161,8 @@ export type RuntimeInput =
       readonly message: string;
       readonly stderrTail?: string;
       readonly retry: boolean;
+      /** Another process works on its conversation: no other way to start would do better. */
+      readonly taken?: true;
     }
   /** It must be ended because it broke a bound or cannot be understood; the turn it has fails so. */
   | {

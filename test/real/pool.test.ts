@@ -1,11 +1,13 @@
 /**
  * The pool with the unmodified CLIs on the fake model: what an eviction, a process for one message and a background task are in earnest.
  */
+import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startFakeModel, type FakeModel } from '../../src/testing/index.ts';
 import { checkJournal, TestDaemon, testHome, type Event, type TestHome } from '../support/daemon.ts';
+import { JsonLinesChild, type Line } from '../support/json-lines-child.ts';
 import { marked } from '../support/processes.ts';
 import { agentConfig, realAgents, type RealAgents } from '../support/real-agents.ts';
 
@@ -95,5 +97,46 @@ test('claude: a background task holds its process; it wakes the agent when it en
   expect(of(events, 'turn.started').map((event) => event.data['origin'])).toEqual(['user', 'agent']);
   expect(events.at(-1)?.data['reason']).toBe('idle');
   checkJournal(events);
+  await daemon.stop();
+});
+
+test('a conversation that somebody has open in a Claude of their own cannot be resumed until they leave', async () => {
+  await using home = homeWith('warmOnCreate = false');
+  const daemon = await TestDaemon.start(home);
+  const conversation = randomUUID();
+  const resumed = (): ReturnType<TestDaemon['request']> =>
+    daemon.request('POST', '/v1/sessions', {
+      agent: 'claude',
+      cwd: real.cwd,
+      env: real.claude.env,
+      resume: conversation,
+    });
+  {
+    await using own = new JsonLinesChild({
+      binary: real.claude.binary,
+      args: [
+        '-p',
+        '--input-format=stream-json',
+        '--output-format=stream-json',
+        '--verbose',
+        `--session-id=${conversation}`,
+      ],
+      cwd: real.cwd,
+      env: real.claude.env,
+    });
+    own.send({
+      type: 'user',
+      message: { role: 'user', content: 'remember: 4711' },
+      parent_tool_use_id: null,
+    });
+    await own.line((line: Line) => line['type'] === 'result');
+    expect(await resumed()).toMatchObject({
+      status: 409,
+      body: { code: 'agent_session_in_use', pid: own.pid, command: 'claude' },
+    });
+  }
+  const session = await resumed();
+  expect(session.status).toBe(201);
+  expect((await daemon.turn(session.body.id, 'recall')).data['text']).toContain('4711');
   await daemon.stop();
 });

@@ -38,6 +38,10 @@ export class JsonLinesChild implements AsyncDisposable {
     });
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   send(message: object): void {
     this.#child.stdin?.write(`${JSON.stringify(message)}\n`);
   }

@@ -21,6 +21,7 @@ export interface ToyState {
 
 export const toy: Dialect<ToyState> = {
   agent: 'toy',
+  conversations: { at: () => '/toy' },
   plan: () => ({ file: 'toy', args: [], env: {}, goodbye: '' }),
   async greet(channel) {
     channel.send('hello');
@@ -126,6 +127,7 @@ export async function toyHost(
     credentials: { expired: () => false },
     mostSessions: 1000,
     roots: [],
+    refuseInUse: () => undefined,
     limits: { ...DEFAULT_WATCH_LIMITS, ...options.limits },
     judge: options.judge ?? (() => ({ decision: 'deny', rule: 'nobody is asked here' })),
     maxQueued: 100,

@@ -1,8 +1,10 @@
 /** Claude Code as a runtime: `claude -p` with stream-json both ways, one process for one conversation. */
+import { join } from 'node:path';
 import type { Dialect } from '../dialect.ts';
 import { accept } from './accept.ts';
 import { greet } from './channel.ts';
 import { planClaude } from './plan.ts';
+import { registered } from './registry.ts';
 import { render } from './render.ts';
 import { revive, type ClaudeState } from './state.ts';
 import { translate } from './translate.ts';
@@ -11,6 +13,10 @@ export type { ClaudeState } from './state.ts';
 
 export const claude: Dialect<ClaudeState> = {
   agent: 'claude',
+  conversations: {
+    at: ({ CLAUDE_CONFIG_DIR, HOME = '' }) => CLAUDE_CONFIG_DIR ?? join(HOME, '.claude'),
+    workedOn: registered,
+  },
   plan: planClaude,
   greet,
   translate,

@@ -1,4 +1,5 @@
 /** Codex as a runtime: `codex app-server`, JSON-RPC lines on stdio. */
+import { join } from 'node:path';
 import type { Dialect } from '../dialect.ts';
 import { accept } from './accept.ts';
 import { greet } from './channel.ts';
@@ -11,6 +12,7 @@ export type { CodexState } from './state.ts';
 
 export const codex: Dialect<CodexState> = {
   agent: 'codex',
+  conversations: { at: ({ CODEX_HOME, HOME = '' }) => CODEX_HOME ?? join(HOME, '.codex') },
   plan: planCodex,
   greet,
   translate,
