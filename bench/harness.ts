@@ -8,6 +8,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { connect, type Socket } from 'node:net';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { DAEMON_FLAGS } from '../src/cli/launch.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const MAIN = join(ROOT, 'dist/daemon/main.js');
@@ -84,19 +85,15 @@ export class BenchDaemon {
 
   static async start(home: Home, env: Readonly<Record<string, string>>): Promise<BenchDaemon> {
     const began = performance.now();
-    const child = spawn(
-      process.execPath,
-      ['--max-semi-space-size=2', MAIN, '--home', home.path, '--port', '0'],
-      {
-        env: {
-          PATH: `${join(process.execPath, '..')}:/usr/local/bin:/usr/bin:/bin`,
-          HOME: home.root,
-          ...env,
-        },
-        stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
-        detached: true,
+    const child = spawn(process.execPath, [...DAEMON_FLAGS, MAIN, '--home', home.path, '--port', '0'], {
+      env: {
+        PATH: `${join(process.execPath, '..')}:/usr/local/bin:/usr/bin:/bin`,
+        HOME: home.root,
+        ...env,
       },
-    );
+      stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
+      detached: true,
+    });
     const pipe = child.stdio[3];
     if (!pipe || !('on' in pipe)) throw new Error('no pipe');
     const lines = createInterface({ input: pipe as NodeJS.ReadableStream });
