@@ -4,7 +4,7 @@ import { chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { processIdentity } from '../process/identity.ts';
+import { isAlive, processIdentity } from '../process/identity.ts';
 import type { ProcessIdentity } from '../process/ports.ts';
 import { Owners, type Conversation, type Holder } from './owners.ts';
 
@@ -106,6 +106,95 @@ test.runIf(process.getuid?.() === 0)(
     expect(readFileSync(foreign, 'utf8')).toContain('ses_a');
   },
 );
+
+test('a record of a later version is believed as far as it names a live process', () => {
+  using folder = new Folder();
+  const owners = new Owners(folder.path);
+  owners.take(CONVERSATION, holder());
+  writeFileSync(
+    folder.file,
+    JSON.stringify({ ...holder({ session: 'ses_new' }), v: 2, lease: { until: 1 } }),
+  );
+  expect(() => owners.take(CONVERSATION, holder({ session: 'ses_b' }))).toThrow('for session ses_new');
+  writeFileSync(folder.file, JSON.stringify({ ...holder(DEAD), v: 2, lease: { until: 1 } }));
+  expect(() => owners.take(CONVERSATION, holder({ session: 'ses_b' }))).not.toThrow();
+});
+
+test('one whose own process of before cannot be ended is told which process that is', () => {
+  using folder = new Folder();
+  const owners = new Owners(folder.path);
+  owners.take(CONVERSATION, holder({ pid: 1, startTime: processIdentity(1)!.startTime }));
+  expect(() => owners.take(CONVERSATION, holder())).toThrow(
+    expect.objectContaining({ fix: expect.stringContaining('kill -9 1)') }),
+  );
+});
+
+test('a sweep removes what dead processes left, and nothing else', () => {
+  using folder = new Folder();
+  const owners = new Owners(folder.path);
+  owners.sweep();
+  owners.take(CONVERSATION, holder(DEAD));
+  owners.take({ ...CONVERSATION, id: 'c-2' }, holder());
+  owners.take({ ...CONVERSATION, id: 'c-3' }, holder());
+  writeFileSync(join(folder.path, 'notes.txt'), 'mine');
+  const future = join(
+    folder.path,
+    folder.files.find((name) => name.endsWith('.json'))!,
+  );
+  owners.sweep();
+  expect(folder.files).toHaveLength(3);
+  writeFileSync(future, '{"v":9,"who":"me"}');
+  owners.sweep();
+  expect(owners.holderOf(CONVERSATION)).toBeUndefined();
+  expect(folder.files).toContain('notes.txt');
+});
+
+/** Does `meanwhile` once, when somebody asks whether a dead process lives: between reading the records and following them. */
+function interleaved(folder: Folder, meanwhile: () => void): Owners {
+  let done = false;
+  return new Owners(folder.path, (process) => {
+    if (process.startTime === DEAD.startTime && !done) {
+      done = true;
+      meanwhile();
+    }
+    return isAlive(process);
+  });
+}
+
+test('a dead claim that is released, and its conversation taken anew, while another follows it: one has it', () => {
+  using folder = new Folder();
+  const owners = new Owners(folder.path);
+  const dead = owners.take(CONVERSATION, holder(DEAD));
+  const slow = interleaved(folder, () => {
+    dead.release(SELF);
+    owners.take(CONVERSATION, holder({ session: 'ses_b' }));
+  });
+  expect(() => slow.take(CONVERSATION, holder({ session: 'ses_c' }))).toThrow('for session ses_b');
+  expect(owners.holderOf(CONVERSATION)?.session).toBe('ses_b');
+  expect(folder.files).toHaveLength(1);
+});
+
+test('one that is slow to follow a dead claim finds those who came and went above it', () => {
+  using folder = new Folder();
+  const owners = new Owners(folder.path);
+  owners.take(CONVERSATION, holder(DEAD));
+  const slow = interleaved(folder, () => {
+    owners.take(CONVERSATION, holder({ ...DEAD, session: 'ses_b' }));
+    owners.take(CONVERSATION, holder({ session: 'ses_c' }));
+  });
+  expect(() => slow.take(CONVERSATION, holder({ session: 'ses_d' }))).toThrow('for session ses_c');
+  expect(folder.files).toHaveLength(1);
+});
+
+test('a daemon that sees late that its process is gone does not release what others took meanwhile', () => {
+  using folder = new Folder();
+  const owners = new Owners(folder.path);
+  const late = owners.take(CONVERSATION, holder(DEAD));
+  owners.take(CONVERSATION, holder({ session: 'ses_b' })).release(SELF);
+  owners.take(CONVERSATION, holder({ session: 'ses_c' }));
+  late.release(SELF);
+  expect(owners.holderOf(CONVERSATION)?.session).toBe('ses_c');
+});
 
 test('files that are no records are passed over', () => {
   using folder = new Folder();

@@ -58,37 +58,51 @@ const ATTEMPTS = 20;
 
 export class Owners {
   readonly #folder: string;
+  readonly #isAlive: (process: ProcessIdentity) => boolean;
 
-  /** `folder`: `$XDG_STATE_HOME/pilotlight/owners`; made with the first claim. */
-  constructor(folder: string) {
+  /** `folder`: `$XDG_STATE_HOME/pilotlight/owners`; made with the first claim. `alive`: whether that very process lives. */
+  constructor(folder: string, alive: (process: ProcessIdentity) => boolean = isAlive) {
     this.#folder = folder;
+    this.#isAlive = alive;
   }
 
-  /** The live process that has it. */
+  /** The live process that has it: of the newest claim. */
   holderOf(conversation: Conversation): Holder | undefined {
-    return live(this.#claims(conversation))?.holder;
+    const living = this.#claims(conversation).filter((claim) => this.#lives(claim));
+    return living.toSorted((a, b) => b.n - a.n)[0]?.holder;
   }
 
   /**
    * Takes it for a process. Throws `agent_session_in_use` naming whoever has it, and what the file system throws. A record of the same home and
    * session is followed, unless its process lives and is another one.
+   *
+   * What was read before the link may be old: a dead claim may have been removed, and the numbers begun anew below ours, or others taken above it.
+   * Whoever then finds another live claim beside its own takes its own back.
    */
   take(conversation: Conversation, holder: Holder): Held {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const claims = this.#claims(conversation);
-      const other = claims.find((claim) => lives(claim) && !same(claim.holder, holder))?.holder;
-      if (other !== undefined) throw inUse(conversation, other);
+      const other = this.#rival(claims, holder);
+      if (other !== undefined) throw inUse(conversation, other, holder);
       const n = Math.max(0, ...claims.map((claim) => claim.n)) + 1;
       const file = this.#file(conversation, n);
       if (!this.#make(file, holder)) continue;
-      const later = this.#claims(conversation).find((claim) => claim.n > n && lives(claim))?.holder;
-      if (later === undefined) {
+      const beside = this.#claims(conversation).filter((claim) => claim.n !== n);
+      if (this.#rival(beside, holder) === undefined) {
         for (const claim of claims) if (claim.mine) rmSync(claim.file, { force: true });
         return new Held(this, { conversation, file, holder });
       }
       rmSync(file, { force: true });
     }
     throw new PilotlightError('internal', `Too many claim ${conversation.id} at the same time`);
+  }
+
+  #lives({ holder }: Claim): boolean {
+    return holder !== undefined && this.#isAlive(holder);
+  }
+
+  #rival(claims: readonly Claim[], holder: Holder): Holder | undefined {
+    return claims.find((claim) => !same(claim.holder, holder) && this.#lives(claim))?.holder;
   }
 
   /** Whole or not at all; false where there is one already. */
@@ -109,6 +123,29 @@ export class Owners {
   /** The same claim, by another process of the same session. */
   rewrite(file: string, holder: Holder): void {
     renameSync(writeDraft(this.#folder, holder), file);
+  }
+
+  /** Removes this claim, unless it is another's by now: a number is given again once all records of its conversation are gone. */
+  remove(file: string, holder: Holder): void {
+    if (same(readClaim(file, 0).holder, holder)) rmSync(file, { force: true });
+  }
+
+  isAlive(process: ProcessIdentity): boolean {
+    return this.#isAlive(process);
+  }
+
+  /** Removes what dead processes of this user left. For a start of a daemon; never throws. */
+  sweep(): void {
+    let names: string[];
+    try {
+      names = readdirSync(this.#folder).filter((name) => /^[0-9a-f]{32}\.\d+\.json$/.test(name));
+    } catch {
+      return;
+    }
+    for (const name of names) {
+      const claim = readClaim(join(this.#folder, name), 0);
+      if (claim.mine && claim.holder !== undefined && !this.#lives(claim)) removeQuietly(claim.file);
+    }
   }
 
   #claims(conversation: Conversation): Claim[] {
@@ -153,22 +190,34 @@ export class Held {
     this.#owners.rewrite(this.#file, this.#holder);
   }
 
-  /** Its process is gone. One that lives all the same (it could not be ended) keeps it. */
+  /** Its process is gone, or was never started (the claim is still by `own`). One that lives all the same (it could not be ended) keeps it. */
   release(own: ProcessIdentity): void {
     const self = this.#holder.pid === own.pid && this.#holder.startTime === own.startTime;
-    if (self || !isAlive(this.#holder)) rmSync(this.#file, { force: true });
+    if (self || !this.#owners.isAlive(this.#holder)) this.leave();
+  }
+
+  /** Its process works on another conversation now. */
+  leave(): void {
+    this.#owners.remove(this.#file, this.#holder);
   }
 }
 
-export function inUse(conversation: Conversation, holder: Holder): PilotlightError {
+/** `asking`: who wanted it. */
+export function inUse(
+  conversation: Conversation,
+  holder: Holder,
+  asking?: Pick<Holder, 'session' | 'home'>,
+): PilotlightError {
   const { pid, command, session, home } = holder;
   const whose = session === undefined ? '' : `, for session ${session} of ${home ?? 'another home'}`;
+  const former = session !== undefined && session === asking?.session && home === asking.home;
   return new PilotlightError(
     'agent_session_in_use',
     `Conversation ${conversation.id} of ${conversation.agent} is in use by process ${String(pid)} (${command})${whose}`,
     {
-      fix:
-        session === undefined
+      fix: former
+        ? `That is its process of before, which could not be ended: end it by hand (kill -9 ${String(pid)}), then send again.`
+        : session === undefined
           ? 'Leave it there first, or begin a new conversation.'
           : 'Send to that session, or close it first.',
       detail: {
@@ -208,13 +257,12 @@ function readClaim(file: string, n: number): Claim {
   }
 }
 
-function lives(claim: Claim): boolean {
-  return claim.holder !== undefined && isAlive(claim.holder);
-}
-
-/** The newest one whose process lives. */
-function live(claims: readonly Claim[]): Claim | undefined {
-  return claims.filter(lives).toSorted((a, b) => b.n - a.n)[0];
+function removeQuietly(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch {
+    // It says nothing that matters.
+  }
 }
 
 /** The same process, or a claim of the same session that its daemon made before there was one. */

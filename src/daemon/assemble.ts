@@ -45,6 +45,7 @@ export function assembleHost(options: AssembleOptions): SessionHost {
   const secrets = forgetting(options, credentials);
   const folder = ownersFolder(env);
   const owners = folder === undefined ? undefined : new Owners(folder);
+  owners?.sweep();
   return new SessionHost({
     journal,
     agents,
@@ -168,6 +169,7 @@ function runtimeFactory(
                 session: session.id,
                 home: options.cwd,
                 own,
+                formerMs: 2 * ladderMs(config.ladder),
                 report,
               }),
             }),

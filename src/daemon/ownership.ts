@@ -3,7 +3,7 @@
  * Owns when a conversation is looked for in other places than our own records. A file system that fails costs the claim, never a start.
  */
 import { realpathSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import {
   inUse,
   type AgentSettings,
@@ -12,10 +12,14 @@ import {
   type Held,
   type Owners,
 } from '../agents/index.ts';
+import { sleep } from '../async/after.ts';
 import { isAlive } from '../process/index.ts';
 import type { ProcessIdentity } from '../process/ports.ts';
 import { PilotlightError } from '../protocol/index.ts';
 import type { Ownership } from '../runtime/ports.ts';
+
+/** How often it is looked for. */
+const FORMER_MS = 50;
 
 export interface OwnershipOptions {
   readonly owners: Owners;
@@ -25,6 +29,8 @@ export interface OwnershipOptions {
   readonly home: string;
   /** This process: it has the conversation until there is one that does. */
   readonly own: ProcessIdentity;
+  /** How long a process of this very session, which is being ended, is waited for, ms. */
+  readonly formerMs: number;
   readonly report: (error: unknown) => void;
 }
 
@@ -75,36 +81,54 @@ export function ownershipOf(options: OwnershipOptions): Ownership {
   };
   const take = (id: string): void => {
     if (held?.conversation.id === id) return;
-    release();
     guarded(report, () => {
+      const left = held;
       held = owners.take(conversationOf(dialect, env, id), holder);
+      left?.leave();
     });
   };
+  /** The process works on it already: that somebody else does, too, ends neither. */
+  const takeAsItIs = (id: string): void => {
+    try {
+      take(id);
+    } catch (error) {
+      report(error);
+    }
+  };
   return {
-    starting(settings: AgentSettings) {
+    async starting(settings: AgentSettings, signal: AbortSignal) {
       ({ env } = settings);
       if (settings.resume === undefined) return;
-      refuseRegistered(dialect, conversationOf(dialect, env, settings.resume));
+      const conversation = conversationOf(dialect, env, settings.resume);
+      await formerGone(options, conversation, signal);
+      refuseRegistered(dialect, conversation);
       take(settings.resume);
     },
     adopted(settings, process) {
       ({ env } = settings);
       holder = { ...holder, ...process, command: dialect.agent };
-      if (settings.resume !== undefined) take(settings.resume);
+      if (settings.resume !== undefined) takeAsItIs(settings.resume);
     },
     by(process, file) {
       holder = { ...holder, ...process, command: basename(file) };
       guarded(report, () => held?.by(process, holder.command));
     },
-    in(conversation) {
-      try {
-        take(conversation);
-      } catch (error) {
-        report(error);
-      }
-    },
+    in: takeAsItIs,
     release,
   };
+}
+
+/** A keeper that was lost is followed by another at once, while what it held is still being ended: that is waited for, no stranger is. */
+async function formerGone(
+  { owners, session, home, own, formerMs }: OwnershipOptions,
+  conversation: Conversation,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let waited = 0; waited < formerMs && !signal.aborted; waited += FORMER_MS) {
+    const holder = owners.holderOf(conversation);
+    if (holder?.session !== session || holder.home !== home || holder.pid === own.pid) return;
+    await sleep(FORMER_MS, signal);
+  }
 }
 
 /** Only that somebody else has it is told on. */
@@ -117,10 +141,11 @@ function guarded(report: (error: unknown) => void, work: () => void): void {
   }
 }
 
+/** Without links, as far as it is there: an agent makes its directory when it is first started. */
 function resolved(path: string): string {
   try {
     return realpathSync(path);
   } catch {
-    return path;
+    return dirname(path) === path ? path : join(resolved(dirname(path)), basename(path));
   }
 }

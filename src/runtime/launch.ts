@@ -121,8 +121,8 @@ async function spawn(
         },
       );
     const plan = ports.dialect.plan(binary, settings);
+    await ports.ownership?.starting(settings, options.signal);
     if (options.signal.aborted) throw new PilotlightError('aborted', 'The start was called off');
-    ports.ownership?.starting(settings);
     for (const one of plan.files ?? []) ports.place(one);
     const { file, args, env } = plan;
     const goodbye = Buffer.from(plan.goodbye);

@@ -47,8 +47,8 @@ export interface RuntimePorts {
 
 /** One process works on a conversation. */
 export interface Ownership {
-  /** A process is about to be started. Throws `agent_session_in_use` when its conversation has one. */
-  starting(settings: AgentSettings): void;
+  /** A process is about to be started. Rejects with `agent_session_in_use` when its conversation has one, and does not go away by itself. */
+  starting(settings: AgentSettings, signal: AbortSignal): Promise<void>;
   /** One that an earlier daemon started. */
   adopted(settings: AgentSettings, process: ProcessIdentity): void;
   /** The process that was started, from this file. */

@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { Owners } from '../../src/agents/index.ts';
 import { checkJournal, TestDaemon, testHome, type TestHome } from '../support/daemon.ts';
 
 /** R5: one process works on an agent's conversation, across sessions, daemons and homes of a user. */
@@ -9,6 +10,8 @@ const agentsDir = new URL('../agents/', import.meta.url).pathname;
 
 interface User extends Disposable {
   readonly owners: string;
+  /** Where Claude keeps conversations. */
+  readonly claude: string;
   home(): TestHome;
 }
 
@@ -26,6 +29,7 @@ path = "${agentsDir}fake-codex.mjs"
 `;
   return {
     owners: join(root, 'state/pilotlight/owners'),
+    claude: join(root, 'claude'),
     home: () =>
       testHome({
         config,
@@ -111,6 +115,24 @@ test('a conversation that went to another home meanwhile: the message fails with
   checkJournal(await daemon.events(session));
   await daemon.stop();
   await other.stop();
+});
+
+test('a conversation that gets another id in its process is held under that, and free under the old one', async () => {
+  using who = user();
+  await using home = who.home();
+  const daemon = await TestDaemon.start(home);
+  const session = await daemon.session('claude');
+  await daemon.turn(session, 'say one');
+  const before = await conversationOf(daemon, session);
+  await daemon.turn(session, 'fault new-session');
+  const after = await conversationOf(daemon, session);
+  expect(after).not.toBe(before);
+  const holder = (id: string): unknown =>
+    new Owners(who.owners).holderOf({ agent: 'claude', at: who.claude, id });
+  expect(holder(after)).toMatchObject({ session, home: home.path });
+  expect(holder(before)).toBeUndefined();
+  await daemon.stop();
+  expect(readdirSync(who.owners)).toEqual([]);
 });
 
 test('the same key gives the same session again, although its conversation has a process by then', async () => {
