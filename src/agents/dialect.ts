@@ -136,6 +136,8 @@ export interface Conversations {
 export interface Dialect<S> {
   readonly agent: string;
   readonly conversations: Conversations;
+  /** Throws `bad_request` naming what of a session's `agentOptions` this agent does not take. */
+  checkOptions(options: Readonly<Record<string, unknown>>): void;
   /** Argv, environment and goodbye. Nothing secret and nothing that a person wrote goes into argv (a system prompt or model name is checked or passed by file or protocol). */
   plan(binary: AgentBinary, settings: AgentSettings): StartPlan;
   /** Greets a freshly started process until it can take a prompt. Rejects with PilotlightError; the runtime bounds it in time. */

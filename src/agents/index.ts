@@ -58,6 +58,8 @@ export interface StartFor {
 
 export interface Agents {
   dialect(agent: string): AnyDialect | undefined;
+  /** Throws `bad_request` naming what of them the agent does not take. */
+  checkOptions(agent: string, options: Readonly<Record<string, unknown>>): void;
   /** Undefined for an agent that this version does not know. Its version is not asked for. */
   find(agent: string): Promise<AgentView | undefined>;
   /** All of them, with versions (a process each, bounded; remembered for 30 s). */
@@ -101,6 +103,7 @@ export function createAgents(options: AgentsOptions): Agents {
 
   return {
     dialect: (agent) => DIALECTS.get(agent),
+    checkOptions: (agent, options) => DIALECTS.get(agent)?.checkOptions(options),
     async find(agent) {
       if (!DIALECTS.has(agent)) return undefined;
       return { id: agent, kind: agent, ...(await look(agent, false)) };

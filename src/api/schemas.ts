@@ -10,13 +10,14 @@ import {
   InterruptTurn,
   NewToken,
   PermissionView,
+  SendTurn,
   SessionView,
   StatusView,
   TokenView,
   TurnView,
   UpdateSession,
 } from '../protocol/index.ts';
-import { SendTurn, StopDaemon } from './bodies.ts';
+import { StopDaemon } from './bodies.ts';
 
 type JsonSchema = Record<string, unknown>;
 

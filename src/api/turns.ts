@@ -1,6 +1,6 @@
 /** The turn routes. */
-import { InterruptTurn } from '../protocol/index.ts';
-import { NoBody, SendTurn } from './bodies.ts';
+import { InterruptTurn, SendTurn } from '../protocol/index.ts';
+import { NoBody } from './bodies.ts';
 import type { Commands } from './command.ts';
 import { afterIdOf, limitOf } from './query.ts';
 import { json, param, type Route } from './route.ts';

@@ -58,6 +58,8 @@ export interface HostPorts {
     /** Undefined for an agent that this version does not know. */
     find(agent: string): Promise<AgentView | undefined>;
     list(): Promise<readonly AgentView[]>;
+    /** Throws `bad_request` naming what of a session's `agentOptions` the agent does not take. */
+    checkOptions(agent: string, options: Readonly<Record<string, unknown>>): void;
   };
   readonly secrets: SecretStore;
   /** Throws `agent_session_in_use` when the conversation that is to be resumed has a process, whoever's. */

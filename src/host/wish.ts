@@ -6,7 +6,6 @@ import { isAbsolute, resolve, sep } from 'node:path';
 import {
   PilotlightError,
   newId,
-  type AgentView,
   type CreateSession,
   type PolicyRule,
   type SendTurn,
@@ -16,7 +15,7 @@ import { compilePolicy } from '../policy/index.ts';
 import type { ReadOnly, SessionSpec } from '../session/ports.ts';
 import type { SessionInput } from '../session/inputs.ts';
 import type { SessionState } from '../session/state.ts';
-import type { StartWish } from './ports.ts';
+import type { HostPorts, StartWish } from './ports.ts';
 import { credentialsOf } from './credentials.ts';
 import type { SessionSecrets } from './secrets.ts';
 
@@ -28,7 +27,7 @@ export interface Wished {
 export async function wishOf(
   request: CreateSession,
   roots: readonly string[],
-  agents: { find(agent: string): Promise<AgentView | undefined>; list(): Promise<readonly AgentView[]> },
+  agents: HostPorts['agents'],
 ): Promise<Wished> {
   if (request.permissionPolicy !== undefined) checkedPolicy(request.permissionPolicy);
   const agent = await agents.find(request.agent);
@@ -46,6 +45,7 @@ export async function wishOf(
         fix: 'Run `pilotlight doctor`.',
       },
     );
+  agents.checkOptions(request.agent, request.agentOptions ?? {});
   const cwd = await directoryOf(request.cwd, roots);
   return { spec: specOf({ ...request, cwd }), secrets: secretsOf(request) };
 }

@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { refusedVariable } from './environment.ts';
 import { TurnInput } from './events.ts';
+import { imageFault } from './images.ts';
 import { McpServers } from './mcp.ts';
 import { SessionMode } from './views.ts';
 
@@ -71,8 +72,17 @@ export const UpdateSession = z.strictObject({
 });
 export type UpdateSession = z.infer<typeof UpdateSession>;
 
+const Input = TurnInput.superRefine((input, context) => {
+  if (typeof input === 'string') return;
+  for (const [index, block] of input.entries()) {
+    const fault = block.type === 'image' ? imageFault(block) : undefined;
+    if (fault !== undefined)
+      context.addIssue({ code: 'custom', path: [index, 'data'], message: `the image ${fault}` });
+  }
+});
+
 export const SendTurn = z.strictObject({
-  input: TurnInput,
+  input: Input,
   whenBusy: z.enum(['reject', 'queue', 'steer', 'interrupt']).optional(),
   readOnly: ReadOnly.nullable().optional(),
   credentials: Credentials.optional(),

@@ -170,6 +170,60 @@ test('a message without text, or with a block of an unknown type: bad_request, n
   expect((await daemon.request('GET', `/v1/sessions/${session}/turns`)).body.items).toEqual([]);
 });
 
+const PNG =
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+
+test('an image that is none is refused with why, and no turn is made', async () => {
+  const session = await daemon.session('claude');
+  const image = (data: string, mediaType = 'image/png'): unknown[] => [
+    { type: 'text', text: 'look' },
+    { type: 'image', mediaType, data },
+  ];
+  const huge = `${PNG.slice(0, 24)}${'A'.repeat(7_000_000)}`;
+  const wrong: readonly (readonly [unknown[], RegExp])[] = [
+    [image(''), /not base64/],
+    [image('not base64!'), /not base64/],
+    [image('data:image/png;base64,AAAA'), /not base64/],
+    [image('AAAAAAAA'), /does not begin as image\/png/],
+    [image(PNG, 'image/jpeg'), /does not begin as image\/jpeg/],
+    [image(huge), /over 5 MB/],
+    [image(PNG, 'image/tiff'), /input/],
+  ];
+  for (const [input, why] of wrong) {
+    const { status, body } = await daemon.request('POST', `/v1/sessions/${session}/turns`, { input });
+    expect([why, status, body.code]).toEqual([why, 400, 'bad_request']);
+    expect(body.detail).toMatch(why);
+  }
+  expect((await daemon.request('GET', `/v1/sessions/${session}/turns`)).body.items).toEqual([]);
+  const { status } = await daemon.request('POST', `/v1/sessions/${session}/turns`, { input: image(PNG) });
+  expect(status).toBe(202);
+});
+
+test('agentOptions that the agent does not take are refused by name, before there is a session', async () => {
+  const before = (await daemon.request('GET', '/v1/sessions')).body.items.length;
+  for (const [agentOptions, named] of [
+    [{ temperature: 1 }, 'temperature'],
+    [{ effort: 'enormous' }, 'agentOptions.effort'],
+    [{ additionalDirectories: ['relative'] }, 'agentOptions.additionalDirectories'],
+    [{ allowedTools: ['--dangerously-skip-permissions'] }, 'agentOptions.allowedTools'],
+  ] as const) {
+    const { status, body } = await create({ agentOptions });
+    expect([named, status, body.code]).toEqual([named, 400, 'bad_request']);
+    expect(body.detail).toContain(named);
+    expect(body.fix).toContain('agentOptions.effort');
+  }
+  expect((await daemon.request('GET', '/v1/sessions')).body.items).toHaveLength(before);
+});
+
+test('a text of almost 10 MB, of NULs and lone surrogates: it arrives, cleaned of what no agent can read', async () => {
+  const session = await daemon.session('claude');
+  for (const text of [`say ok\n${'x'.repeat(9_900_000)}`, 'say \u0000ok\u0000', 'say ok \ud800 and \udc00']) {
+    const ending = await daemon.turn(session, text);
+    expect(ending.type).toBe('turn.completed');
+    expect(ending.data['text']).toContain('ok');
+  }
+});
+
 test('a route or a method that is not there: a problem, no stack', async () => {
   const lost = await daemon.request('GET', '/v1/nothing');
   expect([lost.status, lost.body.code]).toEqual([404, 'not_found']);

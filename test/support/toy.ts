@@ -22,6 +22,7 @@ export interface ToyState {
 export const toy: Dialect<ToyState> = {
   agent: 'toy',
   conversations: { at: () => '/toy' },
+  checkOptions: () => undefined,
   plan: () => ({ file: 'toy', args: [], env: {}, goodbye: '' }),
   async greet(channel) {
     channel.send('hello');
@@ -122,7 +123,7 @@ export async function toyHost(
   const agent = { id: 'toy', kind: 'toy', available: true };
   const host = new SessionHost({
     journal,
-    agents: { find: async () => agent, list: async () => [agent] },
+    agents: { find: async () => agent, list: async () => [agent], checkOptions: () => undefined },
     secrets: createSecretStore({ persist: false }),
     credentials: { expired: () => false },
     mostSessions: 1000,

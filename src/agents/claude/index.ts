@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Dialect } from '../dialect.ts';
 import { accept } from './accept.ts';
 import { greet } from './channel.ts';
+import { claudeOptions } from './options.ts';
 import { planClaude } from './plan.ts';
 import { registered } from './registry.ts';
 import { render } from './render.ts';
@@ -17,6 +18,7 @@ export const claude: Dialect<ClaudeState> = {
     at: ({ CLAUDE_CONFIG_DIR, HOME = '' }) => CLAUDE_CONFIG_DIR ?? join(HOME, '.claude'),
     workedOn: registered,
   },
+  checkOptions: claudeOptions,
   plan: planClaude,
   greet,
   translate,

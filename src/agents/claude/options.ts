@@ -31,8 +31,8 @@ const ClaudeOptions = z.strictObject({
 });
 
 /** Throws `bad_request` naming the field. */
-export function optionArgs(settings: AgentSettings): string[] {
-  const read = ClaudeOptions.safeParse(settings.agentOptions);
+export function claudeOptions(options: AgentSettings['agentOptions']): z.infer<typeof ClaudeOptions> {
+  const read = ClaudeOptions.safeParse(options);
   if (!read.success) {
     const [issue] = read.error.issues;
     const where = ['agentOptions', ...(issue?.path ?? [])].join('.');
@@ -40,7 +40,14 @@ export function optionArgs(settings: AgentSettings): string[] {
       fix: `Claude takes agentOptions.${Object.keys(ClaudeOptions.shape).join(', agentOptions.')}.`,
     });
   }
-  const { effort, additionalDirectories, allowedTools, disallowedTools, fallbackModel } = read.data;
+  return read.data;
+}
+
+/** Throws as {@link claudeOptions}. */
+export function optionArgs(settings: AgentSettings): string[] {
+  const { effort, additionalDirectories, allowedTools, disallowedTools, fallbackModel } = claudeOptions(
+    settings.agentOptions,
+  );
   return [
     ...(effort === undefined ? [] : ['--effort', effort]),
     ...(fallbackModel === undefined ? [] : ['--fallback-model', fallbackModel]),

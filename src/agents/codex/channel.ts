@@ -23,7 +23,7 @@ export async function greet(
   const table = threadSettings(settings, await configuration(talk, settings));
   const opened = await openThread(talk, { settings, table });
   const { thread, model } = opened.answer;
-  const effort = codexOptions(settings).effort ?? opened.answer.reasoningEffort ?? null;
+  const effort = codexOptions(settings.agentOptions).effort ?? opened.answer.reasoningEffort ?? null;
   const state = newState({
     thread: thread.id.slice(0, BOUNDS.id),
     model: model?.slice(0, BOUNDS.id) ?? settings.model ?? null,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Dialect } from '../dialect.ts';
 import { accept } from './accept.ts';
 import { greet } from './channel.ts';
-import { planCodex } from './plan.ts';
+import { codexOptions, planCodex } from './plan.ts';
 import { render } from './render.ts';
 import { revive, type CodexState } from './state.ts';
 import { translate } from './translate.ts';
@@ -13,6 +13,7 @@ export type { CodexState } from './state.ts';
 export const codex: Dialect<CodexState> = {
   agent: 'codex',
   conversations: { at: ({ CODEX_HOME, HOME = '' }) => CODEX_HOME ?? join(HOME, '.codex') },
+  checkOptions: codexOptions,
   plan: planCodex,
   greet,
   translate,

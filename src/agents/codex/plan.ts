@@ -12,7 +12,7 @@ import type { AgentBinary, AgentSettings, StartPlan } from '../dialect.ts';
  * file below CODEX_HOME. Closing stdin is the goodbye: it exits in 9 to 34 ms, even in a turn.
  */
 export function planCodex(binary: AgentBinary, settings: AgentSettings): StartPlan {
-  codexOptions(settings);
+  codexOptions(settings.agentOptions);
   return {
     file: binary.path,
     args: ['app-server', ...OVERRIDES.flatMap((one) => ['-c', one])],
@@ -38,8 +38,8 @@ const CodexOptions = z.strictObject({
 export type CodexOptions = z.infer<typeof CodexOptions>;
 
 /** `agentOptions` of a Codex session: `{modelProvider?, effort?, config?}`. Throws `bad_request` naming the field that is not one of them. */
-export function codexOptions(settings: AgentSettings): CodexOptions {
-  const read = CodexOptions.safeParse(settings.agentOptions);
+export function codexOptions(options: AgentSettings['agentOptions']): CodexOptions {
+  const read = CodexOptions.safeParse(options);
   if (read.success) return read.data;
   const [issue] = read.error.issues;
   const where = ['agentOptions', ...(issue?.path ?? [])].join('.');

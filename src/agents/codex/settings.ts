@@ -12,7 +12,7 @@ type Table = Readonly<Record<string, Json>>;
 
 /** The settings that both `thread/start` and `thread/resume` take. All of them are given again on resume: a thread does not keep them. */
 export function threadSettings(settings: AgentSettings, seen: ConfigView | undefined): Table {
-  const options = codexOptions(settings);
+  const options = codexOptions(settings.agentOptions);
   const config = threadConfig(settings, options, seen);
   return {
     cwd: settings.cwd,
