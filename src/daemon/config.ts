@@ -108,6 +108,13 @@ const Config = z.strictObject({
       }),
     )
     .default({}),
+  notify: z
+    .strictObject({
+      /** Run when an agent asks something and when a turn ends. Words, or a line for `/bin/sh`. */
+      command: z.union([z.string().min(1), z.array(z.string()).min(1)]).exactOptional(),
+      timeoutMs: ms(10_000),
+    })
+    .prefault({}),
   /** MCP servers of every session, besides its own; one of the same name is the session's. */
   mcpServers: McpServers.default({}),
   /** Whether values of `env`, `credentials` and MCP servers are written to `secrets/`; a session that needs them cannot be started by the next daemon otherwise. */

@@ -16,6 +16,7 @@ import type { Config } from './config.ts';
 import { writeJson, type Home } from './home.ts';
 import { KeeperLink } from './keeper-link.ts';
 import { openLog, openTrace, type Log } from './log.ts';
+import { notify } from './notify.ts';
 import { listenFault } from './port-holder.ts';
 import { homeToken } from './token.ts';
 import { openAudit } from './audit.ts';
@@ -141,6 +142,7 @@ async function serve(running: Running, host: SessionHost): Promise<Daemon> {
   const { home, config } = options;
   const audit = openAudit({ directory: home.logs, maxMb: config.audit.maxMb, report });
   const left = Promise.withResolvers<void>();
+  const notifying = notifier(running, host);
   let leaving: Promise<void> | undefined;
   const listening: Listening[] = [];
 
@@ -148,6 +150,7 @@ async function serve(running: Running, host: SessionHost): Promise<Daemon> {
   function leave(before: () => Promise<void>): Promise<void> {
     leaving ??= (async () => {
       await before().catch(report);
+      notifying?.[Symbol.dispose]();
       await closeAll(running, listening).catch(report);
       audit[Symbol.dispose]();
       // Before the lock goes: behind it the file may be the next daemon's.
@@ -173,9 +176,7 @@ async function serve(running: Running, host: SessionHost): Promise<Daemon> {
     log: (entry) => {
       log.info(entry);
     },
-    audit: (entry) => {
-      audit.write(entry);
-    },
+    audit: audit.write.bind(audit),
     stop: async ({ now }) => {
       await host.drain(now ? 0 : STOP_GRACE_MS);
       // The answer goes out before the listeners close.
@@ -200,6 +201,23 @@ async function serve(running: Running, host: SessionHost): Promise<Daemon> {
       await keeper.detach();
     });
   return { url, socket, generation: journal.generation, detach, stop, left: left.promise };
+}
+
+function notifier({ options, journal, helpers, log }: Running, host: SessionHost): Disposable | undefined {
+  const { config, env, home } = options;
+  const { command, timeoutMs } = config.notify;
+  if (command === undefined) return undefined;
+  const from = journal.cursor;
+  return notify({
+    command,
+    timeoutMs,
+    follow: (signal) => journal.follow(undefined, from, signal),
+    session: (id) => host.get(id),
+    at: { children: helpers, cwd: home.path, env },
+    log: (message) => {
+      log.warn(message);
+    },
+  });
 }
 
 /** The doors, and what stands behind them. */

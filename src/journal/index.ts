@@ -8,6 +8,8 @@ export type { JournalOptions } from './journal.ts';
 export type { RetentionReport } from './retain.ts';
 
 export interface OpenJournal extends Journal, AsyncDisposable {
+  /** Of the last event there ever was: following all sessions from it gives what comes from now on. */
+  readonly cursor: number;
   /** Removes what is older than `keepDays` or more than `maxMb`. `now` in ms since 1970. */
   retain(now?: number): Promise<RetentionReport>;
   /** Commits what is queued and lets go of the file. Later commits reject with `draining`. */

@@ -106,6 +106,11 @@ export class SqliteJournal implements Journal, AsyncDisposable {
     return this.#commits.commit(decide);
   }
 
+  /** Of the last event there ever was: following all sessions from it gives what comes from now on. */
+  get cursor(): number {
+    return this.#ends.cursor;
+  }
+
   onDisk(): Promise<void> {
     return this.#disk.reached();
   }

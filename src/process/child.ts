@@ -86,6 +86,7 @@ export class HeldChild {
     this.tree = new TreeRecord(this.identity, options.mark);
     const { listener } = options;
     this.stdin = new NumberedStdin(child.stdin, listener);
+    if (options.spec.input !== undefined) this.stdin.end(options.spec.input);
     child.stdout.on('data', (bytes: Buffer) => {
       listener.out(bytes);
     });

@@ -22,6 +22,8 @@ export interface SpawnSpec {
   readonly env: Readonly<Record<string, string>>;
   /** Bytes that ask the agent to end by itself (the dialect's goodbye): the first step of the ladder. May be empty. */
   readonly goodbye: Uint8Array;
+  /** All that it is given to read; its stdin is closed then. For commands that nobody speaks with, held directly. */
+  readonly input?: Uint8Array;
 }
 
 export interface ChildExit {

@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { checkJournal, TestDaemon, testHome, textOf, type Event, type TestHome } from '../support/daemon.ts';
 
@@ -208,3 +212,31 @@ for (const agent of ['claude', 'codex']) {
     await next.stop();
   });
 }
+
+test('notify.command is told that an agent asks, and that its turn has ended', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'pl-told-'));
+  const told: string[] = [];
+  const both = Promise.withResolvers<void>();
+  const server = createServer((socket) => {
+    socket.on('data', (chunk) => {
+      told.push(chunk.toString());
+      if (told.length === 2) both.resolve();
+    });
+  });
+  server.listen(join(folder, 's'));
+  const tell = `require('net').connect('${join(folder, 's')}').end(process.env.PILOTLIGHT_SUMMARY)`;
+  const command = JSON.stringify([process.execPath, '-e', tell]);
+  await using other = testHome({ config: `[notify]\ncommand = ${command}\n${FAKES}` });
+  const on = await TestDaemon.start(other);
+  const request = await asked('claude', 'ask', on);
+  await answer(request, { decision: 'deny' }, on);
+  await on.ending(request.session, request.turn);
+  await both.promise;
+  expect(told.toSorted()).toEqual([
+    expect.stringMatching(/^claude in .* asks for permission$/),
+    expect.stringMatching(/^claude in .* is done$/),
+  ]);
+  await on.stop();
+  server.close();
+  rmSync(folder, { recursive: true });
+});
