@@ -133,11 +133,21 @@ export interface Conversations {
   workedOn?(at: string): readonly WorkedOn[];
 }
 
+/** What a start reads from the disk besides the agent itself. Pure: the caller reads. */
+export interface Ahead {
+  /** Absolute paths. One that is not there is none the less looked for: it may come. */
+  reads(settings: AgentSettings): readonly string[];
+  /** Why no process may be started before its session is there, from those files' texts; undefined: one may. */
+  refusal(texts: ReadonlyMap<string, string>): string | undefined;
+}
+
 export interface Dialect<S> {
   readonly agent: string;
   readonly conversations: Conversations;
   /** Throws `bad_request` naming what of a session's `agentOptions` this agent does not take. */
   checkOptions(options: Readonly<Record<string, unknown>>): void;
+  /** Present where a process may be greeted before there is a session for it. */
+  readonly ahead?: Ahead;
   /** Argv, environment and goodbye. Nothing secret and nothing that a person wrote goes into argv (a system prompt or model name is checked or passed by file or protocol). */
   plan(binary: AgentBinary, settings: AgentSettings): StartPlan;
   /** Greets a freshly started process until it can take a prompt. Rejects with PilotlightError; the runtime bounds it in time. */

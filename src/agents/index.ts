@@ -1,10 +1,11 @@
 /**
  * The agents that this version knows: their dialects, where they are on this machine, and what a session's agent is started with.
  */
-import type { AgentView } from '../protocol/index.ts';
+import type { AgentView, McpServers } from '../protocol/index.ts';
 import { claude } from './claude/index.ts';
 import { codex } from './codex/index.ts';
 import type { AgentBinary, AgentSettings, Dialect, RuntimeLimits, SessionMcp } from './dialect.ts';
+import { startKeyOf, type StartKey } from './ahead.ts';
 import { agentEnvironment, leadsElsewhere, mayHave } from './environment.ts';
 import { findAgent, type Found } from './find.ts';
 import { secretsOf } from './secrets.ts';
@@ -12,6 +13,7 @@ import { secretsOf } from './secrets.ts';
 export type * from './dialect.ts';
 export { inUse, Owners, type Conversation, type Held, type Holder } from './owners.ts';
 export { secretsOf } from './secrets.ts';
+export type { StartKey } from './ahead.ts';
 
 /** A dialect whose state is its own business. */
 export type AnyDialect = Dialect<unknown>;
@@ -70,6 +72,10 @@ export interface Agents {
   leadsElsewhere(start: Pick<StartFor, 'env' | 'agentOptions'>): boolean;
   /** The agent's whole environment but for credentials. */
   environment(start: Pick<StartFor, 'agent' | 'env' | 'agentOptions'>): Readonly<Record<string, string>>;
+  /** Which other starts would be like this one; undefined: none may be made before there is a session for it. */
+  keyOf(start: StartFor): Promise<StartKey | undefined>;
+  /** Whether what a session brings is secret and not the daemon's own already. */
+  bringsSecrets(brought: Pick<StartFor, 'env' | 'credentials'> & { readonly servers: McpServers }): boolean;
   /** Settings and binary for a start; undefined binary path when it is not installed. */
   prepare(
     start: StartFor,
@@ -77,30 +83,17 @@ export interface Agents {
 }
 
 export function createAgents(options: AgentsOptions): Agents {
-  const found = new Map<string, { readonly at: number; readonly found: Promise<Found> }>();
-
-  async function look(agent: string, withVersion: boolean, env = options.env): Promise<Found> {
-    const configured = options.paths[agent];
-    const name = `${agent} ${String(withVersion)} ${env['PATH'] ?? ''}`;
-    const known = found.get(name);
-    if (known !== undefined && performance.now() - known.at < FOUND_FOR_MS) return known.found;
-    const looked = findAgent({
-      command: agent,
-      withVersion,
-      env,
-      ...(configured === undefined ? {} : { configured }),
-    });
-    found.set(name, { at: performance.now(), found: looked });
-    const result = await looked;
-    if (!result.available) found.delete(name);
-    return result;
-  }
-
-  const { env: base, extraEnv: extra } = options;
-  const environment = (
-    of: Pick<StartFor, 'agent' | 'env' | 'agentOptions' | 'credentials'>,
-  ): Record<string, string> => agentEnvironment({ ...of, base, ...(extra === undefined ? {} : { extra }) });
-
+  const look = looking(options);
+  const environment = environmentOf(options);
+  const prepare: Agents['prepare'] = async (start) => {
+    const { env: asked, credentials, agent, ...rest } = start;
+    const env = environment({ agent, env: asked, agentOptions: rest.agentOptions, credentials });
+    const servers = start.mcp?.servers;
+    const secrets = secretsOf({ env, credentials, ...(servers === undefined ? {} : { servers }) });
+    const settings: AgentSettings = { ...rest, env, secrets, limits: options.limits };
+    const { path, available } = await look(agent, false, env);
+    return { settings, binary: available && path !== undefined ? { path } : undefined };
+  };
   return {
     dialect: (agent) => DIALECTS.get(agent),
     checkOptions: (agent, options) => DIALECTS.get(agent)?.checkOptions(options),
@@ -116,14 +109,48 @@ export function createAgents(options: AgentsOptions): Agents {
       mayHave(agent, name) && !leadsElsewhere({ base: options.env, env, agentOptions }),
     leadsElsewhere: ({ env, agentOptions }) => leadsElsewhere({ base: options.env, env, agentOptions }),
     environment: ({ agent, env, agentOptions }) => environment({ agent, env, agentOptions, credentials: {} }),
-    async prepare(start) {
-      const { env: asked, credentials, agent, ...rest } = start;
-      const env = environment({ agent, env: asked, agentOptions: rest.agentOptions, credentials });
-      const servers = start.mcp?.servers;
-      const secrets = secretsOf({ env, credentials, ...(servers === undefined ? {} : { servers }) });
-      const settings: AgentSettings = { ...rest, env, secrets, limits: options.limits };
-      const { path, available } = await look(agent, false, env);
-      return { settings, binary: available && path !== undefined ? { path } : undefined };
+    prepare,
+    async keyOf(start) {
+      const dialect = DIALECTS.get(start.agent);
+      if (dialect?.ahead === undefined) return undefined;
+      const { settings, binary } = await prepare(start);
+      return binary === undefined ? undefined : startKeyOf(dialect, { binary, settings });
+    },
+    bringsSecrets({ env, credentials, servers }) {
+      const own = Object.entries(env).filter(([name, value]) => value !== options.env[name]);
+      return secretsOf({ env: Object.fromEntries(own), credentials, servers }).length > 0;
     },
   };
+}
+
+type Look = (agent: string, withVersion: boolean, env?: AgentsOptions['env']) => Promise<Found>;
+
+/** What was found is remembered for a while. */
+function looking(options: AgentsOptions): Look {
+  const found = new Map<string, { readonly at: number; readonly found: Promise<Found> }>();
+  return async (agent, withVersion, env = options.env) => {
+    const configured = options.paths[agent];
+    const name = `${agent} ${String(withVersion)} ${env['PATH'] ?? ''}`;
+    const known = found.get(name);
+    if (known !== undefined && performance.now() - known.at < FOUND_FOR_MS) return known.found;
+    const looked = findAgent({
+      command: agent,
+      withVersion,
+      env,
+      ...(configured === undefined ? {} : { configured }),
+    });
+    found.set(name, { at: performance.now(), found: looked });
+    const result = await looked;
+    if (!result.available) found.delete(name);
+    return result;
+  };
+}
+
+function environmentOf({
+  env: base,
+  extraEnv: extra,
+}: AgentsOptions): (
+  of: Pick<StartFor, 'agent' | 'env' | 'agentOptions' | 'credentials'>,
+) => Record<string, string> {
+  return (of) => agentEnvironment({ ...of, base, ...(extra === undefined ? {} : { extra }) });
 }

@@ -190,6 +190,12 @@ export class Held {
     this.#owners.rewrite(this.#file, this.#holder);
   }
 
+  /** Its process serves this session from now on. */
+  of(session: string): void {
+    this.#holder = { ...this.#holder, session };
+    this.#owners.rewrite(this.#file, this.#holder);
+  }
+
   /** Its process is gone, or was never started (the claim is still by `own`). One that lives all the same (it could not be ended) keeps it. */
   release(own: ProcessIdentity): void {
     const self = this.#holder.pid === own.pid && this.#holder.startTime === own.startTime;

@@ -8,7 +8,7 @@ import { SessionHost, type HostPorts, type RuntimeFactory, type SecretStore } fr
 import { processIdentity, treeMemory } from '../process/index.ts';
 import type { ChildHost } from '../process/ports.ts';
 import type { KnownSecrets } from '../redact/index.ts';
-import { PilotlightError } from '../protocol/index.ts';
+import { PilotlightError, type TurnInput } from '../protocol/index.ts';
 import { Lifetime } from '../runtime/lifetime.ts';
 import type { RuntimePorts } from '../runtime/ports.ts';
 import type { Journal } from '../session/ports.ts';
@@ -17,7 +17,7 @@ import { judgeOf, withReminder } from './judge.ts';
 import { runCredentialCommand } from './credential-command.ts';
 import { CredentialSource } from './credential-source.ts';
 import { conversationOf, ownersFolder, ownershipOf, refuseInUse } from './ownership.ts';
-import { settingsOf, type SettingsSources } from './settings.ts';
+import { settingsOf, startKeyOf, type SettingsSources } from './settings.ts';
 
 export interface AssembleOptions {
   readonly config: Config;
@@ -46,6 +46,8 @@ export function assembleHost(options: AssembleOptions): SessionHost {
   const folder = ownersFolder(env);
   const owners = folder === undefined ? undefined : new Owners(folder);
   owners?.sweep();
+  const hasRules = config.permissions.rules.length > 0;
+  const sources = { agents, secrets, credentials, servers: config.mcpServers, hasRules };
   return new SessionHost({
     journal,
     agents,
@@ -61,14 +63,8 @@ export function assembleHost(options: AssembleOptions): SessionHost {
     mostSessions: config.limits.sessions,
     roots: config.workspace.roots,
     pool: config.pool,
-    runtimes: runtimeFactory(options, {
-      agents,
-      secrets,
-      credentials,
-      servers: config.mcpServers,
-      hasRules: config.permissions.rules.length > 0,
-      ...(owners === undefined ? {} : { owners }),
-    }),
+    runtimes: runtimeFactory(options, { ...sources, ...(owners === undefined ? {} : { owners }) }),
+    keyOf: (wish) => startKeyOf(sources, wish),
     refuseInUse({ agent, resume, env = {}, agentOptions = {} }) {
       const dialect = agents.dialect(agent);
       if (resume === undefined || dialect === undefined || owners === undefined) return;
@@ -124,6 +120,13 @@ function ladderMs(ladder: Config['ladder']): number {
   return ladder.termAfterMs + ladder.killAfterMs + ladder.stuckAfterMs;
 }
 
+function inputOf(journal: Journal, turn: string): TurnInput {
+  const input = journal.turn(turn)?.input;
+  if (input === undefined)
+    throw new PilotlightError('internal', `The message of turn ${turn} is not in the journal`);
+  return input;
+}
+
 function runtimeFactory(
   options: AssembleOptions,
   sources: SettingsSources & { readonly owners?: Owners },
@@ -144,12 +147,7 @@ function runtimeFactory(
         bounds,
         memory: treeMemory,
         report,
-        input: (turn) => {
-          const input = journal.turn(turn)?.input;
-          if (input === undefined)
-            throw new PilotlightError('internal', `The message of turn ${turn} is not in the journal`);
-          return withReminder(input, wish().spec.readOnly);
-        },
+        input: (turn) => withReminder(inputOf(journal, turn), wish().spec.readOnly),
         settings: async (why) => {
           const had = await settingsOf(sources, wish(), why);
           options.known?.know(had.settings.session, had.settings.secrets ?? []);
@@ -166,7 +164,7 @@ function runtimeFactory(
               ownership: ownershipOf({
                 owners,
                 dialect,
-                session: session.id,
+                session: session?.id ?? id,
                 home: options.cwd,
                 own,
                 formerMs: 2 * ladderMs(config.ladder),
@@ -180,7 +178,9 @@ function runtimeFactory(
         options.known?.forget(runtime);
         onGone(runtime);
       };
-      return new Lifetime({ id, sessions: [session], slot, ports, onGone: gone, onMeasured });
+      const sessions = session === undefined ? [] : [session];
+      const place = slot === undefined ? {} : { slot };
+      return new Lifetime({ id, sessions, ...place, ports, onGone: gone, onMeasured });
     },
   };
 }

@@ -75,6 +75,9 @@ const Config = z.strictObject({
       recycleTurns: z.number().int().positive().default(500),
       killMb: megabytes.exactOptional(),
       warmOnCreate: z.boolean().default(true),
+      spares: z.number().int().nonnegative().max(10_000).default(0),
+      spareForMs: wait(10 * 60_000),
+      spareRestMs: wait(250),
       backgroundMaxMs: wait(6 * 60 * 60_000),
       backgroundRestMs: wait(30_000),
     })

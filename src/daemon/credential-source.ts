@@ -51,6 +51,13 @@ export class CredentialSource {
     return (this.#until.get(session) ?? Infinity) <= this.#now();
   }
 
+  /** The process of one is the other's from now on. */
+  handOver(from: string, to: string): void {
+    const until = this.#until.get(from);
+    this.#until.delete(from);
+    if (until !== undefined) this.#until.set(to, until);
+  }
+
   forget(session: string): void {
     this.#until.delete(session);
   }

@@ -113,6 +113,10 @@ export function ownershipOf(options: OwnershipOptions): Ownership {
       holder = { ...holder, ...process, command: basename(file) };
       guarded(report, () => held?.by(process, holder.command));
     },
+    of(session) {
+      holder = { ...holder, session };
+      guarded(report, () => held?.of(session));
+    },
     in: takeAsItIs,
     release,
   };

@@ -3,7 +3,7 @@
  * Owns which of them wins: the session's own value while it is good, then a command, then the daemon's environment.
  */
 import { randomUUID } from 'node:crypto';
-import type { Agents } from '../agents/index.ts';
+import type { Agents, StartFor, StartKey } from '../agents/index.ts';
 import type { McpServers } from '../protocol/index.ts';
 import type { SecretStore, SessionSecrets, StartWish } from '../host/index.ts';
 import type { RuntimePorts } from '../runtime/ports.ts';
@@ -27,12 +27,43 @@ export async function settingsOf(
   wish: StartWish,
   why: 'start' | 'takeover',
 ): ReturnType<RuntimePorts['settings']> {
-  const { agents, secrets } = sources;
+  const { spec } = wish;
+  const had = sources.secrets.get(spec.id);
+  const printed = why === 'start' ? await asked(sources, spec, had) : {};
+  const { settings, binary } = await sources.agents.prepare(startOf(sources, wish, { ...had, printed }));
+  return { settings, binary, missing: missingOf(spec, had) };
+}
+
+/**
+ * What other starts would be like this one. Undefined where a process that another session's start led to may not serve: a conversation goes on,
+ * or the session brings secrets of its own (or had some that nobody has any more).
+ */
+export async function startKeyOf(sources: SettingsSources, wish: StartWish): Promise<StartKey | undefined> {
   const { spec, resume } = wish;
+  const had = sources.secrets.get(spec.id);
+  const { env, mcpServers } = had;
+  const own = spec.credentials.length > 0 || missingOf(spec, had).length > 0;
+  if (
+    resume !== undefined ||
+    own ||
+    sources.agents.bringsSecrets({ env, credentials: {}, servers: mcpServers })
+  )
+    return undefined;
+  // Which commands are asked counts; what they print is the daemon's own, and has an end of its own.
+  const named = Object.fromEntries(namesAsked(sources, spec, had).map((name) => [name, '']));
+  return sources.agents.keyOf(startOf(sources, wish, { ...had, printed: named }));
+}
+
+interface Had extends SessionSecrets {
+  /** By commands of the configuration. */
+  readonly printed: Readonly<Record<string, string>>;
+}
+
+function startOf(sources: SettingsSources, { spec, resume }: StartWish, had: Had): StartFor {
   const { model, systemPrompt } = spec;
-  const had = secrets.get(spec.id);
   const servers = { ...commonServers(sources, spec, had), ...had.mcpServers };
-  const { settings, binary } = await agents.prepare({
+  const filesAt = (): string => sources.secrets.filesAt(spec.id);
+  return {
     session: spec.id,
     agent: spec.agent,
     cwd: spec.cwd,
@@ -44,13 +75,9 @@ export async function settingsOf(
     freshId: randomUUID(),
     agentOptions: spec.agentOptions,
     env: had.env,
-    credentials: {
-      ...valuesOf(had),
-      ...(why === 'start' ? await asked(sources, spec, had) : {}),
-    },
-    ...(Object.keys(servers).length === 0 ? {} : { mcp: { servers, filesAt: secrets.filesAt(spec.id) } }),
-  });
-  return { settings, binary, missing: missingOf(spec, had) };
+    credentials: { ...valuesOf(had), ...had.printed },
+    ...(Object.keys(servers).length === 0 ? {} : { mcp: { servers, filesAt: filesAt() } }),
+  };
 }
 
 /** Their values are the daemon's own: not for an agent that the session leads to another server. */
@@ -66,19 +93,26 @@ function valuesOf({ credentials }: SessionSecrets): Record<string, string> {
   return Object.fromEntries(Object.entries(credentials).map(([name, { value }]) => [name, value]));
 }
 
-/** Names that the session has no good value for and that may go to this agent. */
 function asked(
+  sources: SettingsSources,
+  spec: SessionSpec,
+  had: SessionSecrets,
+): Promise<Record<string, string>> {
+  return sources.credentials.start(spec.id, namesAsked(sources, spec, had));
+}
+
+/** Names that the session has no good value for and that may go to this agent. */
+function namesAsked(
   { agents, credentials }: SettingsSources,
   spec: SessionSpec,
   { credentials: given, env }: SessionSecrets,
-): Promise<Record<string, string>> {
+): string[] {
   const { agent, agentOptions } = spec;
-  const names = credentials.names.filter((name) => {
+  return credentials.names.filter((name) => {
     const own = given[name];
     const good = own !== undefined && (own.expiresAt === undefined || Date.parse(own.expiresAt) > Date.now());
     return !good && agents.takes(name, { agent, env, agentOptions });
   });
-  return credentials.start(spec.id, names);
 }
 
 function missingOf(spec: SessionSpec, had: SessionSecrets): string[] {

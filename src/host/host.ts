@@ -61,7 +61,9 @@ export class SessionHost implements Host {
       report: this.#ports.report,
     });
     this.#ports.endUnclaimed();
-    this.#ports.secrets.sweep((session) => this.#ports.journal.session(session)?.closed === false);
+    const { journal, secrets } = this.#ports;
+    const running = new Set(journal.runtimes().map((runtime) => runtime.id));
+    secrets.sweep((owner) => running.has(owner) || journal.session(owner)?.closed === false);
   }
 
   get epoch(): string {
@@ -73,6 +75,7 @@ export class SessionHost implements Host {
     const { spec, secrets } = await wishOf(request, this.#ports.roots, this.#ports.agents);
     const session = this.#living.born(newSessionState(spec));
     this.#ports.secrets.put(spec.id, secrets);
+    using _foreseen = await this.#living.spares.foresee(spec, 'create');
     let kept = false;
     try {
       const answered = await this.#acceptance.run(caller, {
@@ -82,11 +85,12 @@ export class SessionHost implements Host {
           this.#admission.enter(draft);
           this.#living.refuseInUse(spec);
           this.#ports.refuseInUse(request);
-          const warm = this.#ports.pool.warmOnCreate && this.#living.slots.mayWarm(spec);
+          const warm = this.#ports.pool.warmOnCreate && this.#living.mayWarm(session);
           session.apply(draft, [{ kind: 'create', warm }]);
           draft.afterCommit(() => {
             kept = true;
             this.#living.keep(session);
+            this.#living.spares.used(spec);
             this.#living.forgetWhenDone(session);
           });
           return { answer: session.view(), keep: spec.id };
@@ -137,8 +141,10 @@ export class SessionHost implements Host {
   async send(id: string, request: SendTurn, caller: Caller): Promise<Answered<TurnView>> {
     this.#refuseWhenDraining();
     const { input, whenBusy = 'reject' } = request;
-    return this.#turnCommand(id, caller, (session, draft) => {
-      this.#living.slots.refuseWhenFull(session.state);
+    using _foreseen = await this.#living.foresee(id);
+    // Awaited here: what is foreseen is forgotten with this call.
+    return await this.#turnCommand(id, caller, (session, draft) => {
+      this.#living.refuseWhenFull(session);
       if (this.#ports.credentials.expired(session.id)) session.apply(draft, [{ kind: 'outdate' }]);
       this.#refresh(session, draft, request.credentials);
       const update = updateWith(session.state.spec, request);
@@ -236,6 +242,7 @@ export class SessionHost implements Host {
   detach(): void {
     this.#draining = true;
     this.#living.slots.close();
+    this.#living.spares.close('leave');
     for (const runtime of this.#living.runtimes) runtime.detach();
     for (const session of this.#living.sessions) session.dispose();
   }

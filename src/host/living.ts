@@ -10,6 +10,7 @@ import { mustBeCommandable } from './missing.ts';
 import type { HostedRuntime, HostPorts } from './ports.ts';
 import { openTurns, reviveSession } from './revive.ts';
 import { Slots } from './slots.ts';
+import { Spares, type Seat } from './spares.ts';
 import { startWishOf } from './wish.ts';
 
 export class Living {
@@ -18,14 +19,25 @@ export class Living {
   readonly #runtimes = new Map<string, HostedRuntime>();
   readonly #onChange: () => void;
   readonly slots: Slots;
+  readonly spares: Spares;
   #warming = true;
 
   /** `onChange`: a session or a runtime has come or gone. */
   constructor(ports: HostPorts, onChange: () => void) {
     this.#ports = ports;
     this.#onChange = onChange;
+    this.spares = new Spares({
+      ...ports,
+      limits: ports.pool,
+      committer: ports.journal,
+      start: (draft, seat) => this.#startAhead(draft, seat),
+      pool: () => this.slots.view,
+      restless: () => this.slots.restless,
+      warms: (state) => this.slots.warms(state),
+    });
     this.slots = new Slots({
       limits: ports.pool,
+      spares: this.spares,
       runtime: (id) => this.#runtimes.get(id),
       warm: (id) => {
         this.#warm(id);
@@ -112,9 +124,29 @@ export class Living {
     if (phase === 'closed') this.#ports.secrets.remove(session.id);
   }
 
+  /** Looks up whether a message to this session would find a process that was started ahead. */
+  async foresee(id: string): Promise<Disposable> {
+    const record = this.#sessions.has(id) ? undefined : this.#ports.journal.session(id);
+    const state = this.#sessions.get(id)?.state ?? (record === undefined ? undefined : reviveSession(record));
+    if (state === undefined || state.runtime.kind !== 'none' || state.conversed)
+      return { [Symbol.dispose]: () => undefined };
+    return this.spares.foresee(state.spec, 'send');
+  }
+
+  /** Whether a process may be started, or is there, before there is a message for it. */
+  mayWarm(session: Session): boolean {
+    return this.slots.mayWarm(session.state.spec) || this.spares.fitting(session) !== undefined;
+  }
+
+  /** Throws `pool_full` when a message of this session could not even wait. */
+  refuseWhenFull(session: Session): void {
+    if (this.spares.fitting(session) === undefined) this.slots.refuseWhenFull(session.state);
+  }
+
   /** Nothing is started any more that no message waits for. */
   cool(): void {
     this.#warming = false;
+    this.spares.close('end');
   }
 
   #mustLive(id: string): Session {
@@ -146,7 +178,13 @@ export class Living {
         parked: () => !this.#warming,
       },
       report: this.#ports.report,
+      spare: (session) => this.spares.fitting(session),
       start: (draft, session, id) => {
+        const assigned = this.spares.assign(draft, session, id);
+        if (assigned !== undefined) {
+          this.slots.assigned(draft, session, id);
+          return assigned;
+        }
         const { slot, inputs } = this.slots.take(draft, session, id);
         const runtime = this.#runtime(session, id, slot);
         draft.onRollback(() => {
@@ -160,8 +198,41 @@ export class Living {
       },
       settled: (session) => {
         this.slots.changed(session);
+        this.spares.poke();
       },
     };
+  }
+
+  /** A process without a session, in this draft. */
+  #startAhead(draft: Draft, seat: Seat): HostedRuntime {
+    const { id, spec } = seat;
+    const runtime = this.#ports.runtimes.create({
+      id,
+      agent: spec.agent,
+      wish: () => (seat.session === undefined ? { spec } : startWishOf(seat.session.state)),
+      onGone: (gone) => {
+        this.#gone(gone, seat.session);
+      },
+      onMeasured: (measured) => {
+        this.slots.measured(measured);
+      },
+    });
+    this.#runtimes.set(id, runtime);
+    draft.onRollback(() => {
+      this.#runtimes.delete(id);
+    });
+    runtime.start(draft);
+    return runtime;
+  }
+
+  #gone(id: string, session: Session | undefined): void {
+    this.#runtimes.delete(id);
+    this.spares.gone(id);
+    this.slots.gone(id);
+    // What it was started with, if that was before there was a session.
+    this.#ports.secrets.remove(id);
+    if (session === undefined) this.#onChange();
+    else this.forgetWhenDone(session);
   }
 
   #runtime(session: Session, id: string, slot: Slot): HostedRuntime {
@@ -172,9 +243,7 @@ export class Living {
       slot,
       wish: () => startWishOf(session.state),
       onGone: (gone) => {
-        this.#runtimes.delete(gone);
-        this.slots.gone(gone);
-        this.forgetWhenDone(session);
+        this.#gone(gone, session);
       },
       onMeasured: (measured) => {
         this.slots.measured(measured);

@@ -2,6 +2,7 @@
 import type { Lease, Verdict } from '../pool/index.ts';
 import { holdOf, type Hold } from '../session/hold.ts';
 import type { SessionInput } from '../session/inputs.ts';
+import type { Slot } from '../session/ports.ts';
 import type { Session } from '../session/session.ts';
 
 export type UnloadReason = Extract<SessionInput, { kind: 'unload' }>['reason'];
@@ -53,6 +54,28 @@ function holdOfPlace({ runtime, session, recovered, resting }: Place): Hold | un
   if (left) return { kind: 'ending', words: 'it is being ended' };
   const rest: Hold = { kind: 'background', words: 'a background task has just ended and may wake the agent' };
   return holdOf(session.state) ?? (resting === undefined ? undefined : rest);
+}
+
+/** The place as its process sees it. `leave`: it is not wanted any more while it waits. */
+export function slotOf(place: Place, leave: () => void): Slot {
+  return {
+    get perMessage() {
+      return place.perMessage;
+    },
+    granted: async (signal) => {
+      const { gate } = place;
+      if (gate === undefined) return;
+      const goOn = (): void => {
+        if (place.gate === undefined) return;
+        leave();
+        gate.resolve();
+      };
+      signal.addEventListener('abort', goOn);
+      if (signal.aborted) goOn();
+      await gate.promise;
+      signal.removeEventListener('abort', goOn);
+    },
+  };
 }
 
 /** What the session is told of its place; in words where a person would wonder. */

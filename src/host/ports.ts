@@ -7,12 +7,13 @@ import type {
   Journal,
   Listener,
   OutboxRecord,
+  RuntimeInput,
   RuntimeRecord,
   SessionSpec,
   Slot,
   Voice,
 } from '../session/ports.ts';
-import type { PoolLimits } from '../pool/index.ts';
+import type { PoolLimits, SpareKey } from '../pool/index.ts';
 import type { DecideContext } from '../session/inputs.ts';
 import type { WatchLimits } from '../session/watch.ts';
 import type { SecretStore } from './secrets.ts';
@@ -21,6 +22,10 @@ import type { SecretStore } from './secrets.ts';
 export interface HostedRuntime extends Voice {
   readonly pid: number | undefined;
   readonly startedAt: string;
+  /** It is ready, and no session has it yet. */
+  readonly isSpare: boolean;
+  /** A spare has its session, durably with this draft; gives what the session is told. */
+  assign(draft: Draft, session: Listener): readonly RuntimeInput[];
   /** Makes its row in this draft and starts the process after the commit. */
   start(draft: Draft): void;
   /** Takes over what an earlier daemon left; resolves when it can be spoken to (or its end is in the journal). */
@@ -42,8 +47,9 @@ export interface RuntimeFactory {
   create(options: {
     readonly id: string;
     readonly agent: string;
-    readonly session: Listener;
-    readonly slot: Slot;
+    /** Absent for one that is started ahead. */
+    readonly session?: Listener;
+    readonly slot?: Slot;
     readonly wish: () => StartWish;
     readonly onGone: (id: string) => void;
     /** Its memory was read behind a turn. */
@@ -67,7 +73,11 @@ export interface HostPorts {
   readonly credentials: {
     /** Whether a credential that its process was started with has expired, and a new one can be had. */
     expired(session: string): boolean;
+    /** The process that was started for the one serves the other now. */
+    handOver(from: string, to: string): void;
   };
+  /** Which other starts would be like this one; undefined: it cannot be had from a process that was started ahead. */
+  keyOf(wish: StartWish): Promise<(SpareKey & { readonly refusal?: string }) | undefined>;
   readonly limits: WatchLimits;
   /** Open ones; one more is refused with `limit`. */
   readonly mostSessions: number;

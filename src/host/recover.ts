@@ -74,11 +74,21 @@ function made(recovery: Recovery, session: Session, record: RuntimeRecord): Host
   }
 }
 
+/** Whose it might have become is forgotten with the daemon that started it; no message was in it. What is left of it is ended as unclaimed. */
+async function dropSpare({ journal, report }: Recovery, { id }: RuntimeRecord): Promise<void> {
+  await journal
+    .commit((draft) => {
+      draft.dropRuntime(id);
+    })
+    .catch(report);
+}
+
 async function adopt(
   recovery: Recovery,
   sessions: ReadonlyMap<string, Session>,
   record: RuntimeRecord,
 ): Promise<void> {
+  if (record.sessions.length === 0) return dropSpare(recovery, record);
   const session = sessions.get(record.sessions[0] ?? '');
   if (session === undefined) return;
   const runtime = made(recovery, session, record);

@@ -12,6 +12,7 @@ import {
   evictionsForBudget,
   evictionsForLine,
   grants,
+  notWarm,
   overdue,
   seconds,
   verdictOf,
@@ -19,6 +20,7 @@ import {
   type Asking,
   type Lease,
   type PoolLimits,
+  type PoolView,
   type Verdict,
 } from '../pool/index.ts';
 import { PilotlightError, type StatusView } from '../protocol/index.ts';
@@ -28,8 +30,9 @@ import type { SessionInput } from '../session/inputs.ts';
 import type { Draft, RuntimeRecord, SessionSpec, Slot } from '../session/ports.ts';
 import type { Session } from '../session/session.ts';
 import type { SessionState } from '../session/state.ts';
-import { leaseOf, placed, unloading, wake, type Place, type UnloadReason } from './place.ts';
+import { leaseOf, placed, slotOf, unloading, wake, type Place, type UnloadReason } from './place.ts';
 import type { HostedRuntime } from './ports.ts';
+import type { Spares } from './spares.ts';
 
 /** Idle processes are looked for this often, or five times within a shorter idle timeout. */
 const ROUND_MS = 60_000;
@@ -40,6 +43,8 @@ const KILL_ROUND_MS = 2_000;
 export interface SlotsPorts {
   readonly limits: PoolLimits;
   readonly runtime: (id: string) => HostedRuntime | undefined;
+  /** Processes that no session has yet: they count, and end first. */
+  readonly spares: Pick<Spares, 'leases' | 'end' | 'unload'>;
   /** Starts a process for a session that has none and no message, if there is room. */
   readonly warm: (session: string) => void;
   readonly report: (error: unknown) => void;
@@ -74,26 +79,18 @@ export class Slots {
     const verdict = this.#verdict(session.state, draft.now);
     const perMessage = verdict.kind === 'per-message';
     const waits = verdict.kind === 'line' || verdict.kind === 'refuse';
-    const now = this.#rounds.now();
-    const place: Place = {
-      runtime,
-      session,
-      perMessage,
-      usedAt: now,
-      restsSince: now,
-      busy: true,
-      recovered: false,
-    };
+    const place = this.#placed(draft, session, { runtime, perMessage });
     if (waits) place.gate = Promise.withResolvers<void>();
-    this.#places.set(runtime, place);
-    draft.onRollback(() => {
-      this.#places.delete(runtime);
-    });
     if (verdict.kind === 'line')
       for (const lease of verdict.evict)
         this.#evict(draft, lease, `its slot is needed by session ${session.id}`);
     const inputs = waits || perMessage ? [placed(place, verdict)] : [];
     return { slot: this.#slotOf(place), inputs };
+  }
+
+  /** A spare has its session: its slot is that session's from this draft on. */
+  assigned(draft: Draft, session: Session, runtime: string): void {
+    this.#placed(draft, session, { runtime, perMessage: false });
   }
 
   /** A runtime that an earlier daemon started has its place again. */
@@ -117,10 +114,11 @@ export class Slots {
   /** The process is gone. */
   gone(runtime: string): void {
     const place = this.#places.get(runtime);
-    if (place === undefined) return;
-    this.#places.delete(runtime);
-    wake(place);
-    if (place.replacing === true && !this.#closed) this.#ports.warm(place.session.id);
+    if (place !== undefined) {
+      this.#places.delete(runtime);
+      wake(place);
+      if (place.replacing === true && !this.#closed) this.#ports.warm(place.session.id);
+    }
     this.#moveOn();
   }
 
@@ -164,8 +162,18 @@ export class Slots {
 
   /** Whether a process may be started before there is a message for it. */
   mayWarm(spec: Pick<SessionSpec, 'model'>): boolean {
-    const verdict = decideLease(asking(spec), this.#view(), this.#limits);
+    const verdict = decideLease(asking(spec), this.view, this.#limits);
     return verdict.kind === 'start' || (verdict.kind === 'line' && !verdict.full);
+  }
+
+  /** Whether a session of this state runs warm, where there is room. */
+  warms(state: SessionState): boolean {
+    return notWarm(this.#asking(state, Date.now()), this.#limits) === undefined;
+  }
+
+  /** Something starts or works: no moment for what can wait. */
+  get restless(): boolean {
+    return this.#leases().some(({ hold }) => hold?.kind === 'starting' || hold?.kind === 'turn');
   }
 
   /** Memory of a runtime was read. */
@@ -208,20 +216,35 @@ export class Slots {
   }
 
   #verdict(state: SessionState, now: number): Verdict {
-    const degraded = degradedAt(state, now);
-    const reason = degraded === undefined ? undefined : `its warm process failed: ${degraded.reason}`;
-    return decideLease({ ...asking(state.spec), degraded: reason }, this.#view(), this.#limits);
+    return decideLease(this.#asking(state, now), this.view, this.#limits);
   }
 
-  #view(): { readonly leases: readonly Lease[]; readonly waiting: number } {
+  #asking(state: SessionState, now: number): Asking {
+    const degraded = degradedAt(state, now);
+    const reason = degraded === undefined ? undefined : `its warm process failed: ${degraded.reason}`;
+    return { ...asking(state.spec), degraded: reason };
+  }
+
+  get view(): PoolView {
     return { leases: this.#leases(), waiting: this.#line().length };
   }
 
   #leases(): Lease[] {
     const now = this.#rounds.now();
-    return [...this.#places.values()].flatMap((place) =>
+    const places = [...this.#places.values()].flatMap((place) =>
       place.gate === undefined ? [leaseOf(place, now, this.#ports.runtime(place.runtime)?.rssMb)] : [],
     );
+    return [...places, ...this.#ports.spares.leases()];
+  }
+
+  #placed(draft: Draft, session: Session, of: Pick<Place, 'runtime' | 'perMessage'>): Place {
+    const now = this.#rounds.now();
+    const place: Place = { ...of, session, usedAt: now, restsSince: now, busy: true, recovered: false };
+    this.#places.set(of.runtime, place);
+    draft.onRollback(() => {
+      this.#places.delete(of.runtime);
+    });
+    return place;
   }
 
   #line(): Place[] {
@@ -229,31 +252,14 @@ export class Slots {
   }
 
   #slotOf(place: Place): Slot {
-    return {
-      get perMessage() {
-        return place.perMessage;
-      },
-      granted: async (signal) => {
-        const { gate } = place;
-        if (gate === undefined) return;
-        const leave = (): void => {
-          if (place.gate === undefined) return;
-          this.#places.delete(place.runtime);
-          gate.resolve();
-        };
-        signal.addEventListener('abort', leave);
-        if (signal.aborted) leave();
-        await gate.promise;
-        signal.removeEventListener('abort', leave);
-      },
-    };
+    return slotOf(place, () => this.#places.delete(place.runtime));
   }
 
   /** The line moves on: who may start starts; where that is not enough, idle ones are ended. */
   #moveOn(): void {
     if (this.#closed || this.#line().length === 0) return;
-    for (const place of this.#line().slice(0, grants(this.#view(), this.#limits))) this.#grant(place);
-    for (const lease of evictionsForLine(this.#view(), this.#limits))
+    for (const place of this.#line().slice(0, grants(this.view, this.#limits))) this.#grant(place);
+    for (const lease of evictionsForLine(this.view, this.#limits))
       this.#unload(lease, 'evicted', 'its slot is needed by a session that waits');
   }
 
@@ -267,11 +273,13 @@ export class Slots {
 
   /** In the draft of the one that needs the slot. */
   #evict(draft: Draft, lease: Lease, words: string): void {
+    if (lease.spare !== undefined) return this.#ports.spares.end(draft, lease.runtime);
     this.#places.get(lease.runtime)?.session.apply(draft, [unloading(lease, 'evicted', words)]);
   }
 
   /** In a commit of its own; the session may decline. */
   #unload(lease: Lease, reason: UnloadReason, words: string): void {
+    if (lease.spare !== undefined) return this.#ports.spares.unload(lease.runtime);
     const place = this.#places.get(lease.runtime);
     if (place === undefined || place.unloading === true) return;
     place.unloading = true;
@@ -330,7 +338,7 @@ export class Slots {
     }
     for (const lease of evictionsForBudget(this.#leases(), this.#limits))
       this.#unload(lease, 'evicted', `the processes are over pool.memoryBudgetMb`);
-    for (const lease of evictionsForLine(this.#view(), this.#limits))
+    for (const lease of evictionsForLine(this.view, this.#limits))
       this.#unload(lease, 'evicted', 'there are more warm processes than pool.maxWarm');
     this.#moveOn();
   }

@@ -2,3 +2,4 @@
 export * from './decide.ts';
 export * from './lease.ts';
 export * from './limits.ts';
+export * from './spares.ts';

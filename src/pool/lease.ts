@@ -20,6 +20,8 @@ export interface Lease {
   /** When its session last wanted something of it, on one scale for all: the least is ended first. */
   readonly usedAt: number;
   readonly hold?: Hold;
+  /** No session has it yet: why it is there, in words. It is ended before any that a session has. */
+  readonly spare?: string;
   /** Awake time since background tasks began to run in it, ms. */
   readonly backgroundMs?: number;
   /** Memory of its tree as last sampled, MB. */
@@ -33,9 +35,10 @@ export interface LeaseVerdict {
 
 /** Whether a process may be ended for another, and why (not). */
 export function verdictOf(lease: Lease, limits: PoolLimits): LeaseVerdict {
-  const { hold } = lease;
+  const { hold, spare } = lease;
   if (lease.kind === 'per-message')
     return { evictable: false, reason: `runs one message${hold === undefined ? '' : `: ${hold.words}`}` };
+  if (spare !== undefined) return { evictable: hold === undefined, reason: spare };
   if (hold === undefined) {
     const left = Math.max(0, limits.idleTimeoutMs - lease.idleMs);
     return {
@@ -53,17 +56,25 @@ export function outlasted(lease: Lease, limits: PoolLimits): boolean {
   return lease.hold?.kind === 'background' && (lease.backgroundMs ?? 0) >= limits.backgroundMaxMs;
 }
 
-/** Those that may be ended, the least recently used first. */
+/** Those that may be ended: spares, then the least recently used. */
 export function evictable(leases: readonly Lease[], limits: PoolLimits): Lease[] {
-  return leases.filter((lease) => verdictOf(lease, limits).evictable).sort((a, b) => a.usedAt - b.usedAt);
+  return leases.filter((lease) => verdictOf(lease, limits).evictable).sort(byUse);
 }
 
-/** Those that were idle for too long (R17), and those whose background tasks never end. */
+function byUse(a: Lease, b: Lease): number {
+  const first = Number(a.spare === undefined) - Number(b.spare === undefined);
+  return first === 0 ? a.usedAt - b.usedAt : first;
+}
+
+/** Those that were idle for too long (R17), and those whose background tasks never end. Spares have their own end. */
 export function overdue(leases: readonly Lease[], limits: PoolLimits): Lease[] {
   return leases.filter(
     (lease) =>
       outlasted(lease, limits) ||
-      (lease.kind === 'warm' && lease.hold === undefined && lease.idleMs >= limits.idleTimeoutMs),
+      (lease.kind === 'warm' &&
+        lease.spare === undefined &&
+        lease.hold === undefined &&
+        lease.idleMs >= limits.idleTimeoutMs),
   );
 }
 

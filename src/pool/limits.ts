@@ -23,6 +23,12 @@ export interface PoolLimits {
   /** A process past this is ended within its turn, MB; undefined for never. */
   readonly killMb?: number | undefined;
   readonly warmOnCreate: boolean;
+  /** Most processes that are kept for sessions to come, within `maxWarm`; 0: none. */
+  readonly spares: number;
+  /** So long after a session was created one is kept for the next that is started alike. */
+  readonly spareForMs: number;
+  /** Nothing starts and no turn is open for so long before one is started, or it was wanted for forty times as long. */
+  readonly spareRestMs: number;
   /** How long background tasks hold an idle process. */
   readonly backgroundMaxMs: number;
   /** How long the end of background tasks holds it: the agent may wake and work on what they brought, once its model answers. */
@@ -40,6 +46,9 @@ export const DEFAULT_POOL_LIMITS: PoolLimits = {
   recycleMb: 600,
   recycleTurns: 500,
   warmOnCreate: true,
+  spares: 0,
+  spareForMs: 10 * 60_000,
+  spareRestMs: 250,
   backgroundMaxMs: 6 * 60 * 60_000,
   backgroundRestMs: 30_000,
 };

@@ -171,6 +171,8 @@ export const EVENT_DATA = {
     version: z.string().optional(),
     startupMs: z.number(),
     resumed: z.boolean(),
+    /** It was started before there was a session for it. */
+    spare: z.literal(true).optional(),
   }),
   'runtime.ended': z.object({
     pid: z.number(),

@@ -1,5 +1,5 @@
 /**
- * The sessions that one process serves. Usually one; with several, a signal names the agent's conversation and goes to the session of it.
+ * The sessions that one process serves, or will serve: what it says before it has one is kept for the first. Usually one; with several, a signal names the agent's conversation and goes to the session of it.
  * Knows nothing of what is said, but what may not be: known secrets are masked here, before anything is committed.
  */
 import type { Addressed, Json } from '../agents/dialect.ts';
@@ -8,11 +8,15 @@ import type { Draft, Listener, RuntimeInput } from '../session/ports.ts';
 import type { RuntimePorts } from './ports.ts';
 import { Redacting } from './redacting.ts';
 
+const MOST_UNHEARD = 100;
+
 export class Audience {
-  readonly #sessions: readonly Listener[];
+  #sessions: readonly Listener[];
   readonly #byConversation: (conversation: string) => Listener | undefined;
 
   #redacting: Redacting | undefined;
+  /** While there is no session: what the first one is told. */
+  #unheard: readonly RuntimeInput[] = [];
 
   /** `byConversation`: the session of an agent's conversation; needed only where there are several. */
   constructor(
@@ -25,6 +29,23 @@ export class Audience {
 
   get ids(): readonly string[] {
     return this.#sessions.map((session) => session.id);
+  }
+
+  /** It has no session yet, and one that comes would be told that the process is ready. */
+  get waits(): boolean {
+    return this.#sessions.length === 0 && this.#unheard.length > 0;
+  }
+
+  /** A process that was started ahead has its session from this draft on; what came before is for the session to apply. */
+  join(draft: Draft, session: Listener): readonly RuntimeInput[] {
+    const before = { sessions: this.#sessions, unheard: this.#unheard };
+    draft.onRollback(() => {
+      this.#sessions = before.sessions;
+      this.#unheard = before.unheard;
+    });
+    this.#sessions = [...before.sessions, session];
+    this.#unheard = [];
+    return before.unheard;
   }
 
   /** From now on these are masked. */
@@ -41,6 +62,7 @@ export class Audience {
   /** The life of the process concerns every session. */
   tellAll(draft: Draft, input: RuntimeInput): void {
     const told = this.#redacting?.input(input) ?? input;
+    if (this.#sessions.length === 0) return this.#keep(draft, [told]);
     for (const session of this.#sessions) session.apply(draft, [told]);
   }
 
@@ -52,6 +74,11 @@ export class Audience {
   }
 
   #tell(draft: Draft, runtime: string, signals: readonly Addressed[]): void {
+    if (this.#sessions.length === 0)
+      return this.#keep(
+        draft,
+        signals.map((signal) => ({ kind: 'agent', runtime, signal })),
+      );
     let batch: RuntimeInput[] = [];
     let target: Listener | undefined;
     for (const signal of signals) {
@@ -64,6 +91,15 @@ export class Audience {
       batch.push({ kind: 'agent', runtime, signal });
     }
     if (batch.length > 0) target?.apply(draft, batch);
+  }
+
+  /** The first is that it is ready; of what a process says while nobody has spoken to it, a hundred lines tell enough. */
+  #keep(draft: Draft, inputs: readonly RuntimeInput[]): void {
+    const before = this.#unheard;
+    draft.onRollback(() => {
+      this.#unheard = before;
+    });
+    this.#unheard = [...before, ...inputs].slice(0, MOST_UNHEARD);
   }
 
   output(): void {

@@ -6,6 +6,7 @@ import { within } from '../async/awake.ts';
 import type { AgentSettings, Greeted } from '../agents/dialect.ts';
 import type { Child, ChildExit, ChildListener } from '../process/ports.ts';
 import { messageOf, PilotlightError, type TurnFailureCode } from '../protocol/index.ts';
+import type { RuntimeInput } from '../session/ports.ts';
 import { Handshake } from './handshake.ts';
 import type { RuntimePorts } from './ports.ts';
 import { Reading } from './reading.ts';
@@ -96,6 +97,24 @@ export async function launch(ports: RuntimePorts, options: LaunchOptions): Promi
   } finally {
     options.signal.removeEventListener('abort', abort);
   }
+}
+
+/** What sessions are told of it. */
+export function readyOf(
+  { child, greeted, startupMs, version }: Launched,
+  of: { readonly runtime: string; readonly startedAt: string; readonly perMessage: boolean },
+): RuntimeInput {
+  return {
+    kind: 'runtime-ready',
+    runtime: of.runtime,
+    pid: child.identity.pid,
+    startedAt: of.startedAt,
+    startupMs,
+    ...(version === undefined ? {} : { version }),
+    resumed: greeted.resumed,
+    ...(of.perMessage ? { perMessage: true } : {}),
+    ...(greeted.agentSessionId === undefined ? {} : { agentSessionId: greeted.agentSessionId }),
+  };
 }
 
 async function spawn(

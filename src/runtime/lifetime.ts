@@ -19,7 +19,7 @@ import type {
 } from '../session/ports.ts';
 import { Audience, guarded } from './audience.ts';
 import { CalledOff } from './called-off.ts';
-import { launch, LaunchFailure, launchFailure, type Launched } from './launch.ts';
+import { launch, LaunchFailure, launchFailure, readyOf, type Launched } from './launch.ts';
 import { commitSurely, commitWhenRoom, type Persistence } from './persist.ts';
 import type { RuntimeOrigin, RuntimePorts } from './ports.ts';
 import { exitOf, Relay } from './relay.ts';
@@ -36,7 +36,7 @@ type Phase =
 
 export interface LifetimeOptions {
   readonly id: string;
-  /** The sessions that it serves, and which of them an agent's conversation belongs to where there are several. */
+  /** The sessions that it serves (none yet: it is started ahead), and which of them an agent's conversation belongs to where there are several. */
   readonly sessions: readonly Listener[];
   readonly byConversation?: (conversation: string) => Listener | undefined;
   readonly ports: RuntimePorts;
@@ -76,6 +76,22 @@ export class Lifetime implements Voice {
   /** Its process, once there is one. */
   get pid(): number | undefined {
     return this.#phase.kind === 'running' ? this.#phase.child.identity.pid : undefined;
+  }
+
+  /** It is ready, and no session has it yet. */
+  get isSpare(): boolean {
+    const phase = this.#phase;
+    return phase.kind === 'running' && phase.runtime.phase === 'ready' && this.#audience.waits;
+  }
+
+  /** A process that was started ahead has its session, durably with this draft and before anything is written to it. Gives what the session is told. */
+  assign(draft: Draft, session: Listener): readonly RuntimeInput[] {
+    if (this.#phase.kind !== 'running' || !this.isSpare)
+      throw new PilotlightError('internal', `Runtime ${this.id} is no spare`);
+    const told = this.#audience.join(draft, session);
+    this.#ports.ownership?.of(session.id);
+    draft.runtime(this.#phase.runtime.record());
+    return told.map((input) => (input.kind === 'runtime-ready' ? { ...input, spare: true } : input));
   }
 
   /** Makes the row in this draft; the process is started after the commit. */
@@ -160,17 +176,8 @@ export class Lifetime implements Voice {
     if (greeted.agentSessionId !== undefined) this.#ports.ownership?.in(greeted.agentSessionId);
     const runtime = this.#run(origin, child);
     runtime.outbox.skipTo(written);
-    const ready: RuntimeInput = {
-      kind: 'runtime-ready',
-      runtime: this.id,
-      pid: child.identity.pid,
-      startedAt: this.startedAt,
-      startupMs,
-      ...(version === undefined ? {} : { version }),
-      resumed: greeted.resumed,
-      ...(this.#slot?.perMessage === true ? { perMessage: true } : {}),
-      ...(greeted.agentSessionId === undefined ? {} : { agentSessionId: greeted.agentSessionId }),
-    };
+    const perMessage = this.#slot?.perMessage === true;
+    const ready = readyOf(launched, { runtime: this.id, startedAt: this.startedAt, perMessage });
     try {
       await commitWhenRoom(this.#persistence, (draft) => {
         draft.runtime(runtime.record());

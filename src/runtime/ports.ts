@@ -53,6 +53,8 @@ export interface Ownership {
   adopted(settings: AgentSettings, process: ProcessIdentity): void;
   /** The process that was started, from this file. */
   by(process: ProcessIdentity, file: string): void;
+  /** It serves this session from now on. */
+  of(session: string): void;
   /** It works on this conversation now, durably. That somebody else does, too, can only be logged: it is there already. */
   in(conversation: string): void;
   /** It is gone, or was not started. */

@@ -136,6 +136,7 @@ export class Runtime implements ChildListener {
     };
     return {
       ...this.#origin.record,
+      sessions: this.#at.audience.ids,
       phase: this.#phase === 'gone' ? 'ending' : this.#phase,
       offset: this.#reading.offset,
       lastWrite: this.outbox.last,
@@ -290,8 +291,7 @@ export class Runtime implements ChildListener {
     for (const line of lines) {
       if (line.kind === 'cut') {
         const message = 'A line of the agent was longer than wire.maxLineMb and was cut';
-        const raw = line.head.slice(0, 2000);
-        signals.push({ kind: 'notice', level: 'warning', code: 'line_too_long', message, raw });
+        signals.push(unread({ level: 'warning', code: 'line_too_long', message }, line.head));
         continue;
       }
       if (line.text === '') continue;
@@ -304,13 +304,7 @@ export class Runtime implements ChildListener {
         // A dialect never throws; should it, one line is lost to a notice and not the session to a loop.
         this.#at.ports.report(error);
         const message = 'A line of the agent could not be understood';
-        signals.push({
-          kind: 'notice',
-          level: 'error',
-          code: 'untranslatable',
-          message,
-          raw: line.text.slice(0, 2000),
-        });
+        signals.push(unread({ level: 'error', code: 'untranslatable', message }, line.text));
       }
     }
     this.outbox.add(draft, writes);
@@ -347,4 +341,12 @@ export class Runtime implements ChildListener {
       },
     };
   }
+}
+
+/** A line that is shown as it is, its beginning at least. */
+function unread(
+  notice: Pick<Extract<Addressed, { kind: 'notice' }>, 'level' | 'code' | 'message'>,
+  line: string,
+): Addressed {
+  return { kind: 'notice', ...notice, raw: line.slice(0, 2000) };
 }

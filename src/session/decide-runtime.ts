@@ -46,6 +46,7 @@ function ready(state: SessionState, input: Of<'runtime-ready'>, context: DecideC
         ...(version === undefined ? {} : { version }),
         startupMs,
         resumed,
+        ...(input.spare === undefined ? {} : { spare: input.spare }),
       },
     },
   ];

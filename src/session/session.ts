@@ -26,6 +26,8 @@ export interface SessionPorts {
   readonly limits: WatchLimits;
   /** Makes the runtime's row in this draft and begins its start after the commit. */
   start(draft: Draft, session: Session, runtime: string): Started;
+  /** The process that is there already for this session's next start, by its runtime's id; undefined: one is made. */
+  spare?(session: Session): string | undefined;
   /** The runtime has waited for its slot for long enough: it starts without one, after the commit. */
   hurry?(draft: Draft, runtime: string): void;
   /** Something of the session is durably otherwise. */
@@ -155,7 +157,7 @@ export class Session implements Listener {
     const { rules, limits } = this.#ports;
     return {
       now: draft.now,
-      newRuntimeId: () => newId('rt'),
+      newRuntimeId: () => this.#ports.spare?.(this) ?? newId('rt'),
       newTurnId: () => newId('trn'),
       newPermissionId: () => newId('prm'),
       ...(rssMb === undefined ? {} : { rssMb }),

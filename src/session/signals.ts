@@ -151,6 +151,8 @@ export type RuntimeInput =
       readonly resumed: boolean;
       /** It gets one message only. */
       readonly perMessage?: true;
+      /** It was ready before there was a session for it. */
+      readonly spare?: true;
       readonly agentSessionId?: string;
     }
   /** It never became ready. `retry`: nothing was wrong with it, start again (a takeover in the handshake). */

@@ -125,7 +125,8 @@ export async function toyHost(
     journal,
     agents: { find: async () => agent, list: async () => [agent], checkOptions: () => undefined },
     secrets: createSecretStore({ persist: false }),
-    credentials: { expired: () => false },
+    credentials: { expired: () => false, handOver: () => undefined },
+    keyOf: async ({ spec }) => ({ key: spec.agent, stamp: '' }),
     mostSessions: 1000,
     roots: [],
     refuseInUse: () => undefined,
@@ -140,8 +141,8 @@ export async function toyHost(
       create: ({ id, session, slot, onGone, onMeasured }) =>
         new Lifetime({
           id,
-          sessions: [session],
-          slot,
+          sessions: session === undefined ? [] : [session],
+          ...(slot === undefined ? {} : { slot }),
           onGone,
           onMeasured,
           ports: {

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Dialect } from '../dialect.ts';
 import { accept } from './accept.ts';
+import { ahead } from './ahead.ts';
 import { greet } from './channel.ts';
 import { claudeOptions } from './options.ts';
 import { planClaude } from './plan.ts';
@@ -19,6 +20,7 @@ export const claude: Dialect<ClaudeState> = {
     workedOn: registered,
   },
   checkOptions: claudeOptions,
+  ahead,
   plan: planClaude,
   greet,
   translate,

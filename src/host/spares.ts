@@ -1,0 +1,322 @@
+/**
+ * Processes that are started before there is a session for them (R21), at work: what was used of late, which are there, whose they become.
+ * Owns the wants and the spares. Which are wanted is decided in src/pool; how starts are told apart is said by the agents.
+ *
+ * A spare is a row without a session. It becomes a session's in the commit that needs a process, all at once: the row has the session, the
+ * session has the process, the message is in the outbox. Before that commit it is nobody's, and the next daemon ends it; behind it, it is a
+ * process like any other. There is nothing in between.
+ */
+import { after } from '../async/after.ts';
+import { Rounds } from '../async/rounds.ts';
+import {
+  decideSpares,
+  fitting,
+  verdictOfSpare,
+  type Lease,
+  type PoolLimits,
+  type PoolView,
+  type Spare,
+  type SpareKey,
+  type SpareWant,
+  type SparesView,
+} from '../pool/index.ts';
+import { newId } from '../protocol/index.ts';
+import type { Draft, RuntimeInput, SessionSpec } from '../session/ports.ts';
+import type { Session } from '../session/session.ts';
+import type { SessionState } from '../session/state.ts';
+import type { HostedRuntime, HostPorts } from './ports.ts';
+import type { SessionSecrets } from './secrets.ts';
+import { startWishOf } from './wish.ts';
+
+/** A machine that is never idle gets its spare all the same, after so many times `limits.spareRestMs`. */
+const MOST_RESTS = 40;
+const MOST_WANTS = 64;
+const ROUND_MS = 60_000;
+const SHORTEST_ROUND_MS = 50;
+
+/** Whose a spare is: the session that it was started after, under a name of its own, or the one that has it. */
+export interface Seat {
+  readonly id: string;
+  readonly spec: SessionSpec;
+  session?: Session | undefined;
+}
+
+export interface SparesPorts extends Pick<HostPorts, 'keyOf' | 'secrets' | 'credentials' | 'report'> {
+  readonly limits: PoolLimits;
+  readonly committer: HostPorts['journal'];
+  /** Makes the runtime of a seat; it is started in this draft. */
+  readonly start: (draft: Draft, seat: Seat) => HostedRuntime;
+  readonly pool: () => PoolView;
+  /** Something starts or works. */
+  readonly restless: () => boolean;
+  /** Whether a session of this state runs warm. */
+  readonly warms: (state: SessionState) => boolean;
+}
+
+interface Foreseen extends SpareKey {
+  /** The spec of which it was said, as JSON. */
+  readonly of: string;
+  /** What a session without secrets brings. */
+  readonly had: SessionSecrets;
+}
+
+interface Want extends SpareWant {
+  readonly spec: SessionSpec;
+  readonly had: SessionSecrets;
+}
+
+interface Kept extends SpareKey {
+  readonly seat: Seat;
+  readonly runtime: HostedRuntime;
+  readonly bornAt: number;
+  ending: boolean;
+}
+
+export class Spares {
+  readonly #ports: SparesPorts;
+  readonly #wants = new Map<string, Want>();
+  readonly #kept = new Map<string, Kept>();
+  /** What sessions that are being commanded would be started with, and of which spec that was said. */
+  readonly #foreseen = new Map<string, Foreseen>();
+  readonly #rounds: Rounds;
+  #next: Disposable | undefined;
+  #restlessSince: number | undefined;
+  #starting = false;
+  #closed: boolean;
+
+  constructor(ports: SparesPorts) {
+    this.#ports = ports;
+    const { spareForMs, spares } = ports.limits;
+    this.#closed = spares === 0;
+    const everyMs = Math.min(ROUND_MS, Math.max(SHORTEST_ROUND_MS, Math.ceil(spareForMs / 5)));
+    this.#rounds = new Rounds(everyMs, () => {
+      this.#round();
+    });
+    if (!this.#closed) this.#rounds.start();
+  }
+
+  /** Looks up what a session would be started with, for as long as what it gives is not disposed of. Rejects never. */
+  async foresee(spec: SessionSpec, why: 'create' | 'send'): Promise<Disposable> {
+    const none = { [Symbol.dispose]: () => undefined };
+    if (this.#closed || (why === 'send' && this.#kept.size === 0)) return none;
+    const found = await this.#keyOf(spec);
+    if (found === undefined) return none;
+    const { key, stamp } = found;
+    const { env, mcpServers } = this.#ports.secrets.get(spec.id);
+    const had = { env, credentials: {}, mcpServers };
+    this.#foreseen.set(spec.id, { key, stamp, had, of: JSON.stringify(spec) });
+    return {
+      [Symbol.dispose]: () => {
+        this.#foreseen.delete(spec.id);
+      },
+    };
+  }
+
+  /** A session was created: the next one may be started alike. */
+  used(spec: SessionSpec): void {
+    const asked = this.#foreseen.get(spec.id);
+    if (asked === undefined || this.#closed) return;
+    const { key, stamp, had } = asked;
+    this.#wants.delete(key);
+    this.#wants.set(key, { key, stamp, spec, had, usedAt: this.#rounds.now() });
+    const [oldest] = this.#wants.keys();
+    if (this.#wants.size > MOST_WANTS && oldest !== undefined) this.#wants.delete(oldest);
+    this.poke();
+  }
+
+  /** The spare that a start of this session gets, by its runtime's id. */
+  fitting({ state }: Session): string | undefined {
+    const asked = this.#foreseen.get(state.spec.id);
+    if (asked === undefined || asked.of !== JSON.stringify(state.spec)) return undefined;
+    if (startWishOf(state).resume !== undefined || !this.#ports.warms(state)) return undefined;
+    return fitting(this.#all(), asked)?.runtime;
+  }
+
+  /** Undefined when that runtime is no spare. */
+  assign(
+    draft: Draft,
+    session: Session,
+    id: string,
+  ): { readonly voice: HostedRuntime; readonly inputs: readonly RuntimeInput[] } | undefined {
+    const kept = this.#kept.get(id);
+    if (kept === undefined) return undefined;
+    this.#kept.delete(id);
+    kept.seat.session = session;
+    draft.onRollback(() => {
+      this.#kept.set(id, kept);
+      kept.seat.session = undefined;
+    });
+    draft.afterCommit(() => {
+      this.#ports.credentials.handOver(id, session.id);
+      this.poke();
+    });
+    return { voice: kept.runtime, inputs: kept.runtime.assign(draft, session) };
+  }
+
+  leases(): readonly Lease[] {
+    const now = this.#rounds.now();
+    return this.#all().map((spare) => {
+      const kept = this.#kept.get(spare.runtime);
+      const want = this.#wants.get(spare.key);
+      const words = verdictOfSpare(spare, want, now);
+      const rssMb = kept?.runtime.rssMb;
+      return {
+        runtime: spare.runtime,
+        sessions: [],
+        kind: 'warm',
+        idleMs: now - (kept?.bornAt ?? now),
+        usedAt: want?.usedAt ?? 0,
+        spare: words,
+        ...(spare.phase === 'ending' ? { hold: { kind: 'ending', words } as const } : {}),
+        ...(rssMb === undefined ? {} : { rssMb }),
+      };
+    });
+  }
+
+  /** Its slot is needed, or it is not. */
+  end(draft: Draft, id: string): void {
+    const kept = this.#kept.get(id);
+    if (kept === undefined || kept.ending) return;
+    kept.ending = true;
+    draft.onRollback(() => {
+      kept.ending = false;
+    });
+    kept.runtime.end(draft, 'evicted');
+  }
+
+  /** In a commit of its own. */
+  unload(id: string): void {
+    this.#ports.committer
+      .commit((draft) => {
+        this.end(draft, id);
+      })
+      .catch(this.#ports.report);
+  }
+
+  /** Its process is gone. One that did not live until somebody wanted it is not started again by itself. */
+  gone(id: string): void {
+    const kept = this.#kept.get(id);
+    this.#kept.delete(id);
+    if (kept !== undefined && !kept.ending) this.#wants.delete(kept.key);
+    this.poke();
+  }
+
+  /** Something has changed: there may be room, or rest. */
+  poke(): void {
+    const idle = this.#wants.size === 0 && this.#kept.size === 0;
+    if (this.#closed || idle || this.#next !== undefined) return;
+    this.#next = after(this.#ports.limits.spareRestMs, () => {
+      this.#next = undefined;
+      this.#tend();
+    });
+  }
+
+  /** No more are started; those that are there end, or are left to the next daemon. */
+  close(how: 'end' | 'leave'): void {
+    this.#closed = true;
+    this.#rounds.stop();
+    this.#next?.[Symbol.dispose]();
+    this.#next = undefined;
+    if (how === 'end') for (const id of this.#kept.keys()) this.unload(id);
+  }
+
+  #round(): void {
+    for (const { runtime } of this.#kept.values()) void runtime.sample();
+    this.#tend();
+  }
+
+  #tend(): void {
+    if (this.#closed) return;
+    const { limits, restless } = this.#ports;
+    const now = this.#rounds.now();
+    for (const [key, { usedAt }] of this.#wants)
+      if (now - usedAt >= limits.spareForMs) this.#wants.delete(key);
+    const { end, start } = decideSpares(this.#view(), limits);
+    for (const { runtime } of end) this.unload(runtime);
+    if (start === undefined || this.#starting) {
+      this.#restlessSince = undefined;
+      return;
+    }
+    this.#restlessSince ??= now;
+    if (restless() && now - this.#restlessSince < MOST_RESTS * limits.spareRestMs) return this.poke();
+    this.#restlessSince = undefined;
+    this.#start(start).catch(this.#ports.report);
+  }
+
+  /** What is on the disk may have changed since it was wanted. */
+  async #start(key: string): Promise<void> {
+    const { secrets } = this.#ports;
+    const want = this.#wants.get(key);
+    if (want === undefined) return;
+    this.#starting = true;
+    const id = newId('rt');
+    const seat: Seat = { id, spec: { ...want.spec, id } };
+    let made = false;
+    try {
+      secrets.put(id, want.had);
+      const found = await this.#keyOf(seat.spec);
+      if (found?.key === key) made = await this.#launch({ ...want, stamp: found.stamp }, seat);
+      else this.#wants.delete(key);
+    } finally {
+      this.#starting = false;
+      if (!made) secrets.remove(id);
+    }
+    this.poke();
+  }
+
+  /** Whether it is started: who came meanwhile may have taken the place. */
+  async #launch(want: Want, seat: Seat): Promise<boolean> {
+    const { committer, limits, start } = this.#ports;
+    const { key, stamp } = want;
+    if (this.#wants.has(key)) this.#wants.set(key, want);
+    return committer.commit((draft) => {
+      if (this.#closed || decideSpares(this.#view(), limits).start !== key) return false;
+      const runtime = start(draft, seat);
+      this.#kept.set(seat.id, { key, stamp, seat, runtime, bornAt: this.#rounds.now(), ending: false });
+      draft.onRollback(() => {
+        this.#kept.delete(seat.id);
+      });
+      return true;
+    });
+  }
+
+  #view(): SparesView {
+    const wants = [...this.#wants.values()];
+    return { wants, spares: this.#all(), pool: this.#ports.pool(), now: this.#rounds.now() };
+  }
+
+  async #keyOf(spec: SessionSpec): Promise<SpareKey | undefined> {
+    try {
+      const found = await this.#ports.keyOf({ spec, ...resumed(spec) });
+      if (found?.refusal === undefined) return found;
+      this.#wants.delete(found.key);
+      this.poke();
+    } catch (error) {
+      this.#ports.report(error);
+    }
+    return undefined;
+  }
+
+  #all(): Spare[] {
+    return [...this.#kept].map(
+      ([
+        runtime,
+        {
+          key,
+          stamp,
+          ending,
+          runtime: { isSpare },
+        },
+      ]) => ({
+        runtime,
+        key,
+        stamp,
+        phase: ending ? 'ending' : isSpare ? 'ready' : 'starting',
+      }),
+    );
+  }
+}
+
+function resumed({ resume }: SessionSpec): { readonly resume?: string } {
+  return resume === undefined ? {} : { resume };
+}
