@@ -95,8 +95,11 @@ export class Living {
   /** The session that a command is for; one that lives only for a command that is refused goes again. */
   commanded(id: string, draft: Draft): Session {
     const session = this.#mustLive(id);
+    // Behind the transaction, not within it: until it is through others may have changed this very session.
     draft.onRollback(() => {
-      this.forgetWhenDone(session);
+      queueMicrotask(() => {
+        this.forgetWhenDone(session);
+      });
     });
     draft.afterCommit(() => {
       this.forgetWhenDone(session);

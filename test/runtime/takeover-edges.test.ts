@@ -187,3 +187,39 @@ test('a reason to end outlives the daemon that had it', async () => {
   await until(() => types(journal).includes('runtime.ended'));
   expect(the(journal, 'runtime.ended')).toMatchObject({ reason: 'closed' });
 });
+
+test('a refused command between two others of a sleeping session does not make a second one of it: no seq comes twice', async () => {
+  const journal = new MemoryJournal();
+  const host = await toyHost(journal, new MemoryKeeper(toyBrain([])), { pool: { warmOnCreate: false } });
+  const session = (await host.create({ agent: 'toy', cwd: '/' }, BY)).value.id;
+  // In one turn of the event loop: one transaction.
+  const commands = [
+    host.update(session, { name: 'one' }, BY),
+    host.interrupt(session, {}, BY),
+    host.update(session, { name: 'two' }, BY),
+  ];
+  const settled = await Promise.allSettled(commands);
+  expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  expect(journal.all.map(({ seq }) => seq)).toEqual([1, 2, 3]);
+  expect(host.get(session)).toMatchObject({ name: 'two', lastSeq: 3 });
+});
+
+test('a full disk under a refused command and the end of a process: the session stays the one that its process speaks to', async () => {
+  const journal = new MemoryJournal();
+  const keeper = new MemoryKeeper(toyBrain(['one']));
+  const host = await toyHost(journal, keeper);
+  const session = (await host.create({ agent: 'toy', cwd: '/' }, BY)).value.id;
+  await until(() => types(journal).includes('runtime.started'));
+  // The end of the process and a refused command meet in a transaction that finds no room.
+  for (const kept of keeper.children.values()) {
+    kept.exit = { code: 0, signal: undefined, stderrTail: '', stuck: [] };
+    kept.listener?.exit(kept.exit);
+  }
+  journal.failing.add(journal.commits + 1);
+  await host.interrupt(session, {}, BY).catch(() => undefined);
+  await host.update(session, { name: 'meanwhile' }, BY);
+  await until(() => types(journal).includes('runtime.ended'));
+  await host.send(session, { input: 'hi' }, BY);
+  await until(() => types(journal).includes('turn.completed'));
+  expect(journal.all.map(({ seq }) => seq)).toEqual(journal.all.map((_, index) => index + 1));
+});
