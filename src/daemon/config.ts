@@ -67,6 +67,7 @@ const Config = z.strictObject({
       idleTimeoutMs: wait(300_000),
       memoryBudgetMb: megabytes.exactOptional(),
       whenFull: z.enum(['per-message', 'wait']).default('per-message'),
+      maxPerMessage: z.number().int().positive().max(10_000).default(10),
       maxWaiting: z.number().int().positive().max(100_000).default(100),
       maxWaitMs: wait(10 * 60_000),
       persistent: z.boolean().default(true),

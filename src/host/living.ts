@@ -196,9 +196,7 @@ export class Living {
         runtime.start(draft);
         return { voice: runtime, inputs };
       },
-      hurry: (draft, id) => {
-        this.slots.hurry(draft, id);
-      },
+      hurry: (draft, id) => this.slots.hurry(draft, id),
       settled: (session) => {
         this.slots.changed(session);
         this.spares.poke();

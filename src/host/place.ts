@@ -1,5 +1,5 @@
 /** One runtime's place in the pool: how the policy sees it, and what its session is told of it. */
-import type { Lease, Verdict } from '../pool/index.ts';
+import type { Lease, Takes, Verdict } from '../pool/index.ts';
 import { holdOf, type Hold } from '../session/hold.ts';
 import type { SessionInput } from '../session/inputs.ts';
 import type { Slot } from '../session/ports.ts';
@@ -21,6 +21,10 @@ export interface Place {
   readonly recovered: boolean;
   /** There while it waits in the line. */
   gate?: PromiseWithResolvers<void> | undefined;
+  /** What it waits for. */
+  takes?: Takes;
+  /** It leaves the line with the commit that is being made, for a process of its own. */
+  promised?: boolean;
   /** Since when background tasks run in it. */
   backgroundAt?: number | undefined;
   /** Its background tasks have just ended: they may wake the agent. */
@@ -31,9 +35,28 @@ export interface Place {
   replacing?: boolean;
 }
 
+/** What a session that needs a process gets: asked for `now`. */
+export function placeFor(
+  verdict: Verdict,
+  of: { readonly runtime: string; readonly session: Session; readonly now: number },
+): Place {
+  const { runtime, session, now } = of;
+  const place = { runtime, session, usedAt: now, restsSince: now, busy: true, recovered: false };
+  if (verdict.kind === 'start' || verdict.kind === 'per-message')
+    return { ...place, perMessage: verdict.kind === 'per-message' };
+  const { takes } = verdict;
+  return { ...place, perMessage: takes === 'own', takes, gate: Promise.withResolvers<void>() };
+}
+
+/** Whether it stands in the line. */
+export function waits(place: Place): boolean {
+  return place.gate !== undefined && place.promised !== true;
+}
+
 /** The lease of a place that does not wait. */
 export function leaseOf(place: Place, now: number, rssMb: number | undefined): Lease {
-  const { runtime, session, perMessage, usedAt, restsSince, backgroundAt } = place;
+  const { runtime, session, usedAt, restsSince, backgroundAt } = place;
+  const perMessage = place.perMessage || place.promised === true;
   const hold = holdOfPlace(place);
   return {
     runtime,
@@ -99,11 +122,17 @@ export function placed(place: Place, verdict: Verdict): SessionInput {
 
 function wordsOf(verdict: Verdict): string | undefined {
   if (verdict.kind === 'start') return undefined;
-  if (verdict.kind === 'refuse') return `The message waits for a slot: ${verdict.reason}`;
-  if (!verdict.full) return undefined;
-  if (verdict.kind === 'line') return `The message waits for a slot: ${verdict.reason}`;
+  if (verdict.kind !== 'refuse' && !verdict.full) return undefined;
+  if (verdict.kind !== 'per-message')
+    return `The message waits for ${WAITS_FOR[verdict.takes]}: ${verdict.reason}`;
   return `The message runs in a process of its own: ${verdict.reason}`;
 }
+
+const WAITS_FOR: Readonly<Record<Takes, string>> = {
+  slot: 'a slot',
+  own: 'a process of its own',
+  either: 'a slot or a process of its own',
+};
 
 /** The pool wants the process of this lease back. */
 export function unloading(lease: Lease, reason: UnloadReason, words: string): SessionInput {

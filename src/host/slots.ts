@@ -11,8 +11,9 @@ import {
   decideLease,
   evictionsForBudget,
   evictionsForLine,
-  grants,
+  grantsInLine,
   notWarm,
+  outOfPlaces,
   overdue,
   seconds,
   verdictOf,
@@ -30,15 +31,25 @@ import type { SessionInput } from '../session/inputs.ts';
 import type { Draft, RuntimeRecord, SessionSpec, Slot } from '../session/ports.ts';
 import type { Session } from '../session/session.ts';
 import type { SessionState } from '../session/state.ts';
-import { leaseOf, placed, slotOf, unloading, wake, type Place, type UnloadReason } from './place.ts';
+import {
+  leaseOf,
+  placed,
+  placeFor,
+  slotOf,
+  unloading,
+  waits,
+  wake,
+  type Place,
+  type UnloadReason,
+} from './place.ts';
+import { poolView } from './pool-view.ts';
 import type { HostedRuntime } from './ports.ts';
 import type { Spares } from './spares.ts';
+import { watchForTooBig } from './too-big.ts';
 
 /** Idle processes are looked for this often, or five times within a shorter idle timeout. */
 const ROUND_MS = 60_000;
 const SHORTEST_ROUND_MS = 50;
-/** How often the memory of a process in a turn is looked at, where it has a bound. */
-const KILL_ROUND_MS = 2_000;
 
 export interface SlotsPorts {
   readonly limits: PoolLimits;
@@ -56,7 +67,7 @@ export class Slots {
   /** In the order in which they asked. */
   readonly #places = new Map<string, Place>();
   readonly #rounds: Rounds;
-  readonly #killRounds: Rounds | undefined;
+  readonly #tooBig: Pick<Rounds, 'stop'> | undefined;
   #closed = false;
 
   constructor(ports: SlotsPorts) {
@@ -68,29 +79,25 @@ export class Slots {
     );
     this.#rounds = new Rounds(everyMs, () => void this.#round());
     this.#rounds.start();
-    if (ports.limits.killMb !== undefined) {
-      this.#killRounds = new Rounds(KILL_ROUND_MS, () => void this.#killRound());
-      this.#killRounds.start();
-    }
+    const { killMb } = ports.limits;
+    const places = (): Iterable<Place> => this.#places.values();
+    if (killMb !== undefined) this.#tooBig = watchForTooBig({ ...ports, killMb, places });
   }
 
   /** A runtime that is to be started takes a place, in this draft; idle ones are ended for it, in the same. */
   take(draft: Draft, session: Session, runtime: string): { slot: Slot; inputs: SessionInput[] } {
     const verdict = this.#verdict(session.state, draft.now);
-    const perMessage = verdict.kind === 'per-message';
-    const waits = verdict.kind === 'line' || verdict.kind === 'refuse';
-    const place = this.#placed(draft, session, { runtime, perMessage });
-    if (waits) place.gate = Promise.withResolvers<void>();
+    const place = this.#placed(draft, verdict, { session, runtime });
     if (verdict.kind === 'line')
       for (const lease of verdict.evict)
         this.#evict(draft, lease, `its slot is needed by session ${session.id}`);
-    const inputs = waits || perMessage ? [placed(place, verdict)] : [];
+    const inputs = verdict.kind === 'start' ? [] : [placed(place, verdict)];
     return { slot: this.#slotOf(place), inputs };
   }
 
   /** A spare has its session: its slot is that session's from this draft on. */
   assigned(draft: Draft, session: Session, runtime: string): void {
-    this.#placed(draft, session, { runtime, perMessage: false });
+    this.#placed(draft, { kind: 'start' }, { session, runtime });
   }
 
   /** A runtime that an earlier daemon started has its place again. */
@@ -136,14 +143,20 @@ export class Slots {
     this.#renew(place);
   }
 
-  /** It has waited for long enough: its message runs in a process of its own. */
-  hurry(draft: Draft, runtime: string): void {
-    draft.afterCommit(() => {
-      const place = this.#places.get(runtime);
-      if (place?.gate === undefined || this.#closed) return;
-      place.perMessage = true;
-      this.#grant(place);
+  /** It has waited for long enough: its message runs in a process of its own, if there may be one more. */
+  hurry(draft: Draft, runtime: string): readonly SessionInput[] {
+    const words = outOfPlaces(this.#leases(), this.#limits);
+    if (words !== undefined) return [{ kind: 'no-slot', runtime, words }];
+    const place = this.#places.get(runtime);
+    if (place?.gate === undefined) return [];
+    place.promised = true;
+    draft.onRollback(() => {
+      place.promised = false;
     });
+    draft.afterCommit(() => {
+      if (!this.#closed) this.#grant(place, true);
+    });
+    return [];
   }
 
   /** Throws `pool_full` when a message of this session could not even wait. */
@@ -155,7 +168,7 @@ export class Slots {
       'pool_full',
       `There is no slot for session ${state.spec.id}: ${verdict.reason}`,
       {
-        fix: 'Send again when a turn has ended, or raise pool.maxWarm or pool.maxWaiting.',
+        fix: 'Send again when a turn has ended, or raise pool.maxWarm, pool.maxPerMessage or pool.maxWaiting.',
       },
     );
   }
@@ -183,28 +196,15 @@ export class Slots {
   }
 
   status(): StatusView['pool'] {
-    const all = this.#leases();
-    // A process of one message has no slot.
-    const warm = all.filter((lease) => lease.kind === 'warm');
-    const leases = warm.map((lease) => {
-      const { runtime, sessions, rssMb, idleMs } = lease;
-      const link = this.#places.get(runtime)?.session.state.runtime;
-      const pid = this.#ports.runtime(runtime)?.pid ?? (link?.kind === 'ready' ? link.pid : undefined);
-      return {
-        runtime,
-        sessions: [...sessions],
-        ...(pid === undefined ? {} : { pid }),
-        ...(rssMb === undefined ? {} : { rssMb }),
-        idleMs: Math.round(idleMs),
-        ...verdictOf(lease, this.#limits),
-      };
-    });
-    return {
-      maxWarm: this.#limits.maxWarm,
-      leases,
+    return poolView({
+      leases: this.#leases(),
+      limits: this.#limits,
       waiting: this.#line().length,
-      perMessage: all.length - warm.length,
-    };
+      pid: (runtime) => {
+        const link = this.#places.get(runtime)?.session.state.runtime;
+        return this.#ports.runtime(runtime)?.pid ?? (link?.kind === 'ready' ? link.pid : undefined);
+      },
+    });
   }
 
   /** Nothing is granted or ended by the pool any more. */
@@ -212,7 +212,7 @@ export class Slots {
     this.#closed = true;
     this.#rounds.stop();
     for (const place of this.#places.values()) wake(place);
-    this.#killRounds?.stop();
+    this.#tooBig?.stop();
   }
 
   #verdict(state: SessionState, now: number): Verdict {
@@ -226,20 +226,21 @@ export class Slots {
   }
 
   get view(): PoolView {
-    return { leases: this.#leases(), waiting: this.#line().length };
+    const line = this.#line();
+    const waitingOwn = line.filter((place) => place.takes === 'own').length;
+    return { leases: this.#leases(), waiting: line.length - waitingOwn, waitingOwn };
   }
 
   #leases(): Lease[] {
     const now = this.#rounds.now();
     const places = [...this.#places.values()].flatMap((place) =>
-      place.gate === undefined ? [leaseOf(place, now, this.#ports.runtime(place.runtime)?.rssMb)] : [],
+      waits(place) ? [] : [leaseOf(place, now, this.#ports.runtime(place.runtime)?.rssMb)],
     );
     return [...places, ...this.#ports.spares.leases()];
   }
 
-  #placed(draft: Draft, session: Session, of: Pick<Place, 'runtime' | 'perMessage'>): Place {
-    const now = this.#rounds.now();
-    const place: Place = { ...of, session, usedAt: now, restsSince: now, busy: true, recovered: false };
+  #placed(draft: Draft, verdict: Verdict, of: Pick<Place, 'runtime' | 'session'>): Place {
+    const place = placeFor(verdict, { ...of, now: this.#rounds.now() });
     this.#places.set(of.runtime, place);
     draft.onRollback(() => {
       this.#places.delete(of.runtime);
@@ -248,7 +249,7 @@ export class Slots {
   }
 
   #line(): Place[] {
-    return [...this.#places.values()].filter((place) => place.gate !== undefined);
+    return [...this.#places.values()].filter(waits);
   }
 
   #slotOf(place: Place): Slot {
@@ -258,14 +259,24 @@ export class Slots {
   /** The line moves on: who may start starts; where that is not enough, idle ones are ended. */
   #moveOn(): void {
     if (this.#closed || this.#line().length === 0) return;
-    for (const place of this.#line().slice(0, grants(this.view, this.#limits))) this.#grant(place);
+    const line = this.#line();
+    const granted = grantsInLine(
+      line.map((place) => place.takes ?? 'slot'),
+      this.view,
+      this.#limits,
+    );
+    for (const [at, place] of line.entries()) {
+      const what = granted[at];
+      if (what !== undefined) this.#grant(place, what === 'own');
+    }
     for (const lease of evictionsForLine(this.view, this.#limits))
       this.#unload(lease, 'evicted', 'its slot is needed by a session that waits');
   }
 
-  #grant(place: Place): void {
-    const { gate, session, runtime, perMessage } = place;
+  #grant(place: Place, perMessage: boolean): void {
+    const { gate, session, runtime } = place;
     place.gate = undefined;
+    place.perMessage = perMessage;
     place.restsSince = this.#rounds.now();
     gate?.resolve();
     session.submit({ kind: 'slot', runtime, perMessage }).catch(this.#ports.report);
@@ -341,20 +352,6 @@ export class Slots {
     for (const lease of evictionsForLine(this.view, this.#limits))
       this.#unload(lease, 'evicted', 'there are more warm processes than pool.maxWarm');
     this.#moveOn();
-  }
-
-  /** Past `pool.killMb` a process does not reach the end of its turn. */
-  async #killRound(): Promise<void> {
-    const { killMb } = this.#limits;
-    for (const { runtime, session } of this.#places.values()) {
-      if (session.state.turn.kind !== 'running' || killMb === undefined) continue;
-      const rssMb = await this.#ports.runtime(runtime)?.sample();
-      if (rssMb === undefined || rssMb <= killMb || this.#closed) continue;
-      const message = `${session.state.spec.agent} has grown to ${String(rssMb)} MB (pool.killMb is ${String(killMb)})`;
-      session
-        .submit({ kind: 'runtime-broken', runtime, code: 'limit_reached', message })
-        .catch(this.#ports.report);
-    }
   }
 }
 

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { decideLease, evictionsForBudget, evictionsForLine, grants } from './decide.ts';
+import {
+  decideLease,
+  evictionsForBudget,
+  evictionsForLine,
+  grants,
+  grantsInLine,
+  outOfPlaces,
+} from './decide.ts';
 import { overdue, verdictOf, worn, type Hold, type Lease } from './lease.ts';
 import { DEFAULT_POOL_LIMITS, type PoolLimits } from './limits.ts';
 
@@ -78,6 +85,51 @@ describe('a session that needs a process', () => {
   test('processes of one message take no slot', () => {
     const leases = [busy('a'), lease('p', { kind: 'per-message', hold: TURN })];
     expect(decideLease({}, { leases, waiting: 0 }, limits())).toEqual({ kind: 'start' });
+  });
+});
+
+describe('processes for one message', () => {
+  const own = (runtime: string): Lease => lease(runtime, { kind: 'per-message', hold: TURN });
+  const one = limits({ maxPerMessage: 1, maxWaiting: 2 });
+
+  test.each([
+    [{}, 'either', 'all 2 warm processes are in use, none is idle; and the one process for one message'],
+    [{ degraded: 'it crashed' }, 'own', 'it crashed; and the one process for one message'],
+  ] as const)(
+    'are so many and no more; then one waits, and beyond the line is refused: %j',
+    (asking, takes, words) => {
+      const leases = [busy('a'), busy('b'), own('p')];
+      const verdict = decideLease(asking, { leases, waiting: 0 }, one);
+      expect(verdict).toMatchObject({ kind: 'line', full: true, evict: [], takes });
+      expect(verdict).toHaveProperty('reason', expect.stringContaining(words));
+      const full = decideLease(asking, { leases, waiting: 1, waitingOwn: 1 }, one);
+      expect(full).toMatchObject({ kind: 'refuse', takes });
+    },
+  );
+
+  test('one is not overtaken by another who would run per message', () => {
+    const pool = { leases: [], waiting: 0, waitingOwn: 1 };
+    expect(decideLease({ degraded: 'x' }, pool, one)).toMatchObject({ kind: 'line', takes: 'own' });
+  });
+
+  test('what frees goes to the first in the line that takes it', () => {
+    const line = ['own', 'slot', 'either', 'own', 'either'] as const;
+    const pool = { leases: [busy('a')], waiting: 3, waitingOwn: 2 };
+    expect(grantsInLine(line, pool, limits({ maxPerMessage: 2 }))).toEqual([
+      'own',
+      'slot',
+      'own',
+      undefined,
+      undefined,
+    ]);
+    expect(grantsInLine(line, { ...pool, leases: [busy('a'), busy('b'), own('p')] }, one)).toEqual(
+      line.map(() => undefined),
+    );
+  });
+
+  test('who has waited for long enough is told why there is none', () => {
+    expect(outOfPlaces([], one)).toBeUndefined();
+    expect(outOfPlaces([own('p')], one)).toContain('pool.maxPerMessage');
   });
 });
 

@@ -2,8 +2,8 @@
  * Who gets a slot, who waits, who is ended for whom. Pure: what holds, who waits, the limits → a verdict with its reason in words.
  *
  * A slot is a warm process, from the moment it may start until it is seen to be gone. Whoever waits in the line gets a slot as one frees;
- * nobody overtakes the line. In the line stand those for whom an idle process is being ended, and (`pool.whenFull = "wait"`) those who
- * found nothing idle.
+ * nobody overtakes the line. In the line stand those for whom an idle process is being ended, those who found nothing idle
+ * (`pool.whenFull = "wait"`), and those who would run per message and found as many such processes as there may be.
  */
 import { evictable, type Lease } from './lease.ts';
 import type { PoolLimits } from './limits.ts';
@@ -17,6 +17,9 @@ export interface Asking {
   readonly degraded?: string | undefined;
 }
 
+/** What one in the line goes on with: a slot, a process for one message, or whichever comes first. */
+export type Takes = 'slot' | 'own' | 'either';
+
 export type Verdict =
   /** A slot is free. */
   | { readonly kind: 'start' }
@@ -28,36 +31,74 @@ export type Verdict =
       readonly evict: readonly Lease[];
       readonly reason: string;
       readonly full: boolean;
+      readonly takes: Takes;
     }
   /** The line is full too. */
-  | { readonly kind: 'refuse'; readonly reason: string };
+  | { readonly kind: 'refuse'; readonly reason: string; readonly takes: Takes };
 
 export interface PoolView {
   readonly leases: readonly Lease[];
-  /** How many stand in the line. */
+  /** How many stand in the line for a slot. */
   readonly waiting: number;
+  /** How many stand in it only for a process for one message; default none. */
+  readonly waitingOwn?: number;
 }
 
 /** What a session that needs a process gets. */
 export function decideLease(asking: Asking, pool: PoolView, limits: PoolLimits): Verdict {
   const never = notWarm(asking, limits);
-  if (never !== undefined) return { kind: 'per-message', reason: never, full: false };
+  if (never !== undefined) return perMessage({ reason: never, full: false }, pool, limits);
   if (roomNow(pool.leases, limits) > pool.waiting) return { kind: 'start' };
   const evict = evictionsFor(pool, pool.waiting + 1, limits);
   if (evict !== undefined)
     return {
       kind: 'line',
       full: false,
+      takes: 'slot',
       evict,
       reason:
         evict.length === 0 ? 'a process that is being ended makes room' : 'an idle process is ended for it',
     };
-  const full = fullness(pool.leases, limits);
-  if (limits.whenFull === 'per-message')
-    return { kind: 'per-message', reason: `${full}, none is idle`, full: true };
-  if (pool.waiting >= limits.maxWaiting)
-    return { kind: 'refuse', reason: `${full}, none is idle, and ${String(pool.waiting)} sessions wait` };
-  return { kind: 'line', full: true, evict: [], reason: `${full}, none is idle` };
+  const reason = `${fullness(pool.leases, limits)}, none is idle`;
+  if (limits.whenFull === 'per-message') return perMessage({ reason, full: true }, pool, limits);
+  return inLine({ reason, takes: 'slot' }, pool, limits);
+}
+
+/** A process of its own, or a place in the line when there are as many as there may be. */
+function perMessage(
+  why: { readonly reason: string; readonly full: boolean },
+  pool: PoolView,
+  limits: PoolLimits,
+): Verdict {
+  if (ownRoom(pool.leases, limits) > (pool.waitingOwn ?? 0)) return { kind: 'per-message', ...why };
+  const reason = `${why.reason}; and ${allOwn(limits)}`;
+  return inLine({ reason, takes: why.full ? 'either' : 'own' }, pool, limits);
+}
+
+function inLine(
+  why: { readonly reason: string; readonly takes: Takes },
+  pool: PoolView,
+  limits: PoolLimits,
+): Verdict {
+  const waiting = pool.waiting + (pool.waitingOwn ?? 0);
+  if (waiting >= limits.maxWaiting)
+    return { ...why, kind: 'refuse', reason: `${why.reason}, and ${String(waiting)} sessions wait` };
+  return { kind: 'line', full: true, evict: [], ...why };
+}
+
+/** Why one that has waited for long enough gets no process for one message either; undefined when it gets one. */
+export function outOfPlaces(leases: readonly Lease[], limits: PoolLimits): string | undefined {
+  return ownRoom(leases, limits) > 0 ? undefined : allOwn(limits);
+}
+
+/** How many more processes for one message may start. */
+export function ownRoom(leases: readonly Lease[], limits: PoolLimits): number {
+  return Math.max(0, limits.maxPerMessage - leases.filter((lease) => lease.kind === 'per-message').length);
+}
+
+function allOwn({ maxPerMessage }: PoolLimits): string {
+  const all = maxPerMessage === 1 ? 'the one process' : `all ${String(maxPerMessage)} processes`;
+  return `${all} for one message (pool.maxPerMessage) ${maxPerMessage === 1 ? 'is' : 'are'} in use`;
 }
 
 /** Why this session is never served by a warm process now. */
@@ -73,9 +114,28 @@ export function notWarm(asking: Asking, limits: PoolLimits): string | undefined 
   return degraded;
 }
 
-/** How many of those in the line may start now. */
+/** How many of those in the line for a slot may start now. */
 export function grants(pool: PoolView, limits: PoolLimits): number {
   return Math.max(0, Math.min(pool.waiting, roomNow(pool.leases, limits)));
+}
+
+/** What each in the line, in its order, may start with now; undefined for those that go on waiting. */
+export function grantsInLine(
+  line: readonly Takes[],
+  pool: PoolView,
+  limits: PoolLimits,
+): readonly ('slot' | 'own' | undefined)[] {
+  let slots = grants(pool, limits);
+  let own = ownRoom(pool.leases, limits);
+  return line.map((takes) => {
+    if (takes !== 'own' && slots > 0) {
+      slots -= 1;
+      return 'slot';
+    }
+    if (takes === 'slot' || own === 0) return undefined;
+    own -= 1;
+    return 'own';
+  });
 }
 
 /** Whom to end so that those in the line get on, as far as there are idle ones. */

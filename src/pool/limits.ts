@@ -8,9 +8,11 @@ export interface PoolLimits {
   readonly memoryBudgetMb?: number | undefined;
   /** What a message gets when nothing is free and nothing is idle: a process of its own, or a place in a line. */
   readonly whenFull: 'per-message' | 'wait';
+  /** Most processes for one message at once, whatever they are for; beyond it a message waits in the line. */
+  readonly maxPerMessage: number;
   /** Most sessions in the line; beyond it a message is refused. */
   readonly maxWaiting: number;
-  /** How long one waits in the line before its message runs per message after all. */
+  /** How long one waits in the line before its message runs per message after all, or fails where that is not to be had either. */
   readonly maxWaitMs: number;
   /** False: everything runs per message. */
   readonly persistent: boolean;
@@ -39,6 +41,7 @@ export const DEFAULT_POOL_LIMITS: PoolLimits = {
   maxWarm: 5,
   idleTimeoutMs: 300_000,
   whenFull: 'per-message',
+  maxPerMessage: 10,
   maxWaiting: 100,
   maxWaitMs: 10 * 60_000,
   persistent: true,

@@ -123,6 +123,7 @@ export const StatusView = z.object({
     waiting: z.number(),
     /** Processes that serve one message and hold no slot. */
     perMessage: z.number().optional(),
+    maxPerMessage: z.number().optional(),
   }),
   sessions: z.object({ open: z.number(), working: z.number() }),
   journal: z.object({ bytes: z.number(), events: z.number(), epoch: z.string(), full: z.boolean() }),

@@ -126,6 +126,7 @@ const input: fc.Arbitrary<SessionInput> = fc.oneof(
     words: fc.constant('why'),
     despiteBackground: fc.boolean(),
   }),
+  fc.record({ kind: fc.constant('no-slot' as const), runtime, words: fc.constant('why') }),
   fc.record({ kind: fc.constant('warm' as const) }),
   fc.record({ kind: fc.constant('outdate' as const) }),
   {

@@ -53,6 +53,7 @@ function decideInput(state: SessionState, input: SessionInput, context: DecideCo
     case 'runtime-ended':
       return decideRuntime(state, input, context);
     case 'slot':
+    case 'no-slot':
     case 'unload':
     case 'warm':
       return decideSlot(state, input, context);

@@ -45,6 +45,8 @@ export type SessionInput =
       /** There is no room for a process that no message waits for. */
       readonly unwanted?: true;
     }
+  /** It has waited for its slot for long enough, and there is nothing else to be had: `words` say why. */
+  | { readonly kind: 'no-slot'; readonly runtime: string; readonly words: string }
   /** The pool wants the process back, if it is idle. `words` say why. */
   | {
       readonly kind: 'unload';

@@ -29,7 +29,7 @@ export interface SessionPorts {
   /** The process that is there already for this session's next start, by its runtime's id; undefined: one is made. */
   spare?(session: Session): string | undefined;
   /** The runtime has waited for its slot for long enough: it starts without one, after the commit. */
-  hurry?(draft: Draft, runtime: string): void;
+  hurry?(draft: Draft, runtime: string): readonly SessionInput[];
   /** Something of the session is durably otherwise. */
   settled?(session: Session): void;
   readonly rules: SessionRules;
@@ -207,7 +207,7 @@ export class Session implements Listener {
           break;
         }
         case 'hurry':
-          this.#ports.hurry?.(draft, effect.runtime);
+          inputs.push(...(this.#ports.hurry?.(draft, effect.runtime) ?? []));
           break;
         case 'end':
           this.#voice?.end(draft, effect.reason);

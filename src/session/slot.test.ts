@@ -53,7 +53,7 @@ class Deciding {
   }
 }
 
-const send = (turn: string): SessionInput => ({
+const send = (turn: string): Extract<SessionInput, { kind: 'send' }> => ({
   kind: 'send',
   turn,
   input: 'hi',
@@ -188,6 +188,25 @@ test('who waited for long enough is hurried, once', () => {
   const timeout: SessionInput = { kind: 'timeout', watch: 'waiting', ms: 5 };
   expect(session.give(timeout)).toEqual([{ kind: 'hurry', runtime: 'rt_1' }]);
   expect(session.give(timeout)).toEqual([]);
+});
+
+test('who waited for long enough and can have nothing else: the turn fails without effects, the next one asks anew', () => {
+  const session = new Deciding();
+  session.give(send('t1'), waits, { ...send('t2'), whenBusy: 'queue' });
+  session.give({ kind: 'timeout', watch: 'waiting', ms: 5 });
+  const effects = session.give({ kind: 'no-slot', runtime: 'rt_1', words: 'everything is in use' });
+  expect(effects).toEqual([{ kind: 'end', runtime: 'rt_1', reason: 'closed' }]);
+  const failed = session.events.find((event) => event.type === 'turn.failed');
+  expect(failed).toMatchObject({ turn: 't1', data: { code: 'limit_reached', effects: 'none' } });
+  const gone: SessionInput = {
+    kind: 'runtime-failed',
+    runtime: 'rt_1',
+    code: 'spawn_failed',
+    message: 'called off',
+    retry: false,
+  };
+  expect(session.give(gone)).toMatchObject([{ kind: 'start' }]);
+  expect(session.state.turn).toMatchObject({ kind: 'queued', id: 't2' });
 });
 
 test('a crash in a turn degrades for 1, 5, 25 minutes, and a warm turn heals', () => {

@@ -4,19 +4,21 @@
  */
 import { TURN_ENDINGS } from '../protocol/index.ts';
 import { healed } from './degrade.ts';
-import { letGo, startRuntime } from './endings.ts';
+import { endTurn, letGo, startRuntime } from './endings.ts';
 import { evolveAll } from './evolve.ts';
 import { holdOf } from './hold.ts';
 import { NOTHING, type DecideContext, type Decision, type SessionInput } from './inputs.ts';
 import { isInternal, type Fact, type RuntimeLink, type SessionState } from './state.ts';
 
-type SlotInput = Extract<SessionInput, { kind: 'slot' | 'unload' | 'warm' }>;
+type SlotInput = Extract<SessionInput, { kind: 'slot' | 'no-slot' | 'unload' | 'warm' }>;
 type Of<K extends SlotInput['kind']> = Extract<SlotInput, { kind: K }>;
 
 export function decideSlot(state: SessionState, input: SlotInput, context: DecideContext): Decision {
   switch (input.kind) {
     case 'slot':
       return placed(state, input);
+    case 'no-slot':
+      return turnedAway(state, input, context);
     case 'unload':
       return unload(state, input);
     case 'warm':
@@ -48,6 +50,15 @@ function placed(state: SessionState, input: Of<'slot'>): Decision {
           : { level: 'warning', code: 'pool_waiting', message: words },
     });
   return { facts, effects: [] };
+}
+
+/** P5: nobody waits for ever, and there are no more processes than there may be. */
+function turnedAway(state: SessionState, input: Of<'no-slot'>, context: DecideContext): Decision {
+  if (state.runtime.kind !== 'starting' || state.runtime.id !== input.runtime) return NOTHING;
+  const message = `No process could be had in time (pool.maxWaitMs): ${input.words}`;
+  const gone = letGo(state, 'closed');
+  const ending = { kind: 'failed', code: 'limit_reached', message, effects: 'none' } as const;
+  return { facts: [...endTurn(state, ending, context), ...gone.facts], effects: gone.effects };
 }
 
 /** P7: the process goes only when it is really idle; the reason is an event. */

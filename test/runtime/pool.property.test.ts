@@ -138,6 +138,7 @@ const given = fc.record({
     spareRestMs: fc.constant(1),
     maxWarm: fc.integer({ min: 1, max: 2 }),
     whenFull: fc.constantFrom('wait' as const, 'per-message' as const),
+    maxPerMessage: fc.integer({ min: 1, max: 2 }),
     warmOnCreate: fc.boolean(),
     recycleTurns: fc.constantFrom(1, 2, 500),
   }),
@@ -168,4 +169,20 @@ test('who waits keeps within the slots: never more processes than maxWarm', asyn
     }),
     { numRuns: 50 },
   );
+}, 120_000);
+
+test('who runs per message keeps within its bound, too: never more processes than both bounds allow', async () => {
+  let most = 0;
+  await fc.assert(
+    fc.asyncProperty(given, async (some) => {
+      const pool = { ...some.pool, whenFull: 'per-message' as const };
+      const calm = { ...some, crashes: [], pool };
+      const outcome = await run(calm);
+      check(outcome, calm);
+      most = Math.max(most, outcome.most - pool.maxWarm);
+      expect(outcome.most).toBeLessThanOrEqual(pool.maxWarm + pool.maxPerMessage);
+    }),
+    { numRuns: 50 },
+  );
+  expect(most).toBeGreaterThan(0);
 }, 120_000);

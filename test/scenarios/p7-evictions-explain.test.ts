@@ -122,6 +122,56 @@ test('where it shall wait it waits in a line with an end, goes on when a slot is
   await daemon.stop();
 });
 
+test('processes for one message are so many and no more: the next waits, says so, and goes on with the first place of either kind', async () => {
+  await using home = homeWith('maxWarm = 1\nmaxPerMessage = 1\nwarmOnCreate = false');
+  const daemon = await TestDaemon.start(home);
+  const gates = ['first', 'second'].map((name) => join(home.cwd, name));
+  const busy = [];
+  for (const gate of gates) {
+    const session = await daemon.session('claude');
+    const turn = await daemon.send(session, `hold ${gate}`);
+    await daemon.follow(session, (event) => event.type === 'message.delta');
+    busy.push({ session, turn });
+  }
+  const third = await daemon.session('codex');
+  const turn = await daemon.send(third, 'say at last');
+  const [waits] = (await daemon.follow(third, isNotice('pool_waiting'))).slice(-1);
+  expect(waits?.data['message']).toBe(
+    'The message waits for a slot or a process of its own: all 1 warm processes are in use, none is idle; and the one process for one message (pool.maxPerMessage) is in use',
+  );
+  expect(await pool(daemon)).toMatchObject({ waiting: 1, perMessage: 1, maxPerMessage: 1 });
+  writeFileSync(gates[1] ?? '', '');
+  const events = await daemon.ending(third, turn);
+  expect(events.at(-1)?.data['text']).toBe('at last');
+  expect(of(events, 'runtime.started').map((event) => event.data['kind'])).toEqual(['per-message']);
+  writeFileSync(gates[0] ?? '', '');
+  for (const { session, turn: held } of busy) {
+    expect((await daemon.ending(session, held)).at(-1)?.type).toBe('turn.completed');
+    checkJournal(await daemon.events(session));
+  }
+  await daemon.stop();
+});
+
+test('who has waited for long enough while there is no place of any kind: the turn fails, with the bounds named and nothing started', async () => {
+  await using home = homeWith('persistent = false\nmaxPerMessage = 1\nmaxWaitMs = 300');
+  const daemon = await TestDaemon.start(home);
+  const gate = join(home.cwd, 'gate');
+  const busy = await daemon.session('claude');
+  const held = await daemon.send(busy, `hold ${gate}`);
+  await daemon.follow(busy, (event) => event.type === 'message.delta');
+  const other = await daemon.session('claude');
+  const ending = await daemon.turn(other, 'say no');
+  expect(ending).toMatchObject({ type: 'turn.failed', data: { code: 'limit_reached', effects: 'none' } });
+  expect(ending.data['message']).toMatch(/pool\.maxWaitMs.*pool\.maxPerMessage/);
+  writeFileSync(gate, '');
+  expect((await daemon.ending(busy, held)).at(-1)?.type).toBe('turn.completed');
+  expect((await daemon.turn(other, 'say yes')).data['text']).toBe('yes');
+  const events = await daemon.events(other);
+  expect(of(events, 'runtime.started')).toHaveLength(1);
+  checkJournal(events);
+  await daemon.stop();
+});
+
 test('who waits is not lost with the daemon: the next one hands out the slots, each message arrives once', async () => {
   await using home = homeWith('maxWarm = 1\nwhenFull = "wait"');
   const first = await TestDaemon.start(home);

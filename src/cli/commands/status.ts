@@ -33,8 +33,9 @@ function lines(status: StatusView): string[] {
   ];
 }
 
-function poolLine({ leases, maxWarm, waiting, perMessage = 0 }: StatusView['pool']): string {
-  const beside = perMessage === 0 ? '' : `, ${String(perMessage)} for one message`;
-  const line = waiting === 0 ? '' : `, ${String(waiting)} waiting for a slot`;
+function poolLine({ leases, maxWarm, waiting, perMessage = 0, maxPerMessage }: StatusView['pool']): string {
+  const most = maxPerMessage === undefined ? '' : ` of at most ${String(maxPerMessage)}`;
+  const beside = perMessage === 0 ? '' : `, ${String(perMessage)}${most} for one message`;
+  const line = waiting === 0 ? '' : `, ${String(waiting)} waiting for a process`;
   return `${String(leases.length)} of ${String(maxWarm)} warm${beside}${line}`;
 }
