@@ -7,6 +7,7 @@ import { compilePolicy, judge, mayChange, type Call, type Files, type Policy } f
 import type { PolicyRule, TurnInput } from '../protocol/index.ts';
 import type { DecideContext } from '../session/inputs.ts';
 import type { ReadOnly, SessionSpec } from '../session/ports.ts';
+import { isReadOnly } from '../session/tuning.ts';
 
 const FILES: Files = { realpath: realpathSync.native, lstat: lstatSync };
 
@@ -42,10 +43,6 @@ export function withReminder(input: TurnInput, readOnly: ReadOnly | undefined): 
   if (readOnly === undefined) return input;
   const text = `[${denialOf(readOnly)}. Do not try to change files or to run commands that change anything; look, think and answer.]`;
   return typeof input === 'string' ? `${text}\n\n${input}` : [{ type: 'text', text }, ...input];
-}
-
-function isReadOnly({ readOnly, mode }: SessionSpec): boolean {
-  return readOnly !== undefined || mode === 'readOnly';
 }
 
 function denialOf(readOnly: ReadOnly | undefined): string {

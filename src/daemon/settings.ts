@@ -8,6 +8,7 @@ import type { McpServers } from '../protocol/index.ts';
 import type { SecretStore, SessionSecrets, StartWish } from '../host/index.ts';
 import type { RuntimePorts } from '../runtime/ports.ts';
 import type { SessionSpec } from '../session/ports.ts';
+import { modeOf } from '../session/tuning.ts';
 import type { CredentialSource } from './credential-source.ts';
 import { isJudged } from './judge.ts';
 
@@ -67,7 +68,7 @@ function startOf(sources: SettingsSources, { spec, resume }: StartWish, had: Had
     session: spec.id,
     agent: spec.agent,
     cwd: spec.cwd,
-    mode: spec.readOnly === undefined ? spec.mode : 'readOnly',
+    mode: modeOf(spec),
     judged: isJudged(spec, sources.hasRules),
     ...(model === undefined ? {} : { model }),
     ...(systemPrompt === undefined ? {} : { systemPrompt }),

@@ -37,5 +37,10 @@ export function refreshed(
     store.put(spec.id, had);
   });
   const credentials = [...new Set([...spec.credentials, ...names])];
-  return { kind: 'update', spec: { ...spec, credentials }, changed: { credentials: names }, replace };
+  return {
+    kind: 'update',
+    spec: { ...spec, credentials },
+    changed: { credentials: names },
+    ...(replace ? { process: 'replace' } : {}),
+  };
 }

@@ -111,6 +111,7 @@ const State = z.object({
   granted: z.array(Granted).default([]),
   spent: z.object({ turns: z.number(), costUsd: z.number() }).default({ turns: 0, costUsd: 0 }),
   stale: z.boolean().default(false),
+  tuning: z.enum(['due', 'asked']).exactOptional(),
   lastSeq: z.number(),
   lastActivityAt: z.string(),
   agentSessionId: z.string().exactOptional(),

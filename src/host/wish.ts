@@ -15,6 +15,7 @@ import { compilePolicy } from '../policy/index.ts';
 import type { ReadOnly, SessionSpec } from '../session/ports.ts';
 import type { SessionInput } from '../session/inputs.ts';
 import type { SessionState } from '../session/state.ts';
+import { isReadOnly, modeOf } from '../session/tuning.ts';
 import type { HostPorts, StartWish } from './ports.ts';
 import { credentialsOf } from './credentials.ts';
 import type { SessionSecrets } from './secrets.ts';
@@ -131,8 +132,8 @@ async function isWithin(real: string, root: string): Promise<boolean> {
 }
 
 /**
- * What a PATCH is for the session. Model, mode, read-only and whether there are rules are chosen when a process starts: one that runs is replaced
- * between turns.
+ * What a PATCH is for the session. A process that runs is told of another mode or model. Read-only and whether there are rules are chosen when it
+ * starts: it is replaced between turns.
  */
 export function updateOf(
   spec: SessionSpec,
@@ -149,8 +150,14 @@ export function updateOf(
   const { spec: asked, changed: readOnly } = withReadOnly(spec, request.readOnly);
   const next = { ...asked, ...changed };
   const replace =
-    'model' in changed || 'mode' in changed || 'readOnly' in readOnly || ruled(next) !== ruled(spec);
-  return { kind: 'update', spec: next, changed: { ...changed, ...readOnly }, replace };
+    isReadOnly(next) !== isReadOnly(spec) || 'readOnly' in readOnly || ruled(next) !== ruled(spec);
+  const tell = 'model' in changed || modeOf(next) !== modeOf(spec);
+  return {
+    kind: 'update',
+    spec: next,
+    changed: { ...changed, ...readOnly },
+    ...(replace ? { process: 'replace' } : tell ? { process: 'tell' } : {}),
+  };
 }
 
 /** What a message changes of its session before it is sent; undefined: nothing. */
@@ -159,7 +166,7 @@ export function updateWith(
   request: SendTurn,
 ): Extract<SessionInput, { kind: 'update' }> | undefined {
   const { spec: next, changed } = withReadOnly(spec, request.readOnly);
-  return 'readOnly' in changed ? { kind: 'update', spec: next, changed, replace: true } : undefined;
+  return 'readOnly' in changed ? { kind: 'update', spec: next, changed, process: 'replace' } : undefined;
 }
 
 /** `null` lifts it. Nothing is changed by what is so already. */

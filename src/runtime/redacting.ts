@@ -73,6 +73,8 @@ export class Redacting {
         return [...this.#rest(), { ...signal, outcome: this.#outcome(signal.outcome) }];
       case 'notice':
         return [this.#notice(signal)];
+      case 'settings':
+        return [signal.how === 'refused' ? { ...signal, message: mask(signal.message) } : signal];
       case 'steer':
       case 'receipt':
       case 'woke':

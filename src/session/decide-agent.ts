@@ -7,6 +7,7 @@ import { cutOutput } from './cut.ts';
 import { endTurn, kindOf } from './endings.ts';
 import { NOTHING, type DecideContext, type Decision, type SessionInput } from './inputs.ts';
 import { asked, withdrawn } from './decide-people.ts';
+import { settingsAnswered } from './decide-settings.ts';
 import { evolve, evolveAll } from './evolve.ts';
 import type { AgentAsk, AgentSignal, TurnOutcome } from './ports.ts';
 import type { Fact, RunningTurn, SessionState, Steer } from './state.ts';
@@ -42,6 +43,8 @@ export function decideAgent(state: SessionState, input: AgentInput, context: Dec
       return facts({ type: '#background', tasks: signal.tasks });
     case 'steer':
       return steer(state, signal);
+    case 'settings':
+      return settingsAnswered(state, signal, context);
     case 'woke':
       return state.turn.kind === 'none' ? facts(woken(state, context).fact) : NOTHING;
     case 'receipt':

@@ -8,6 +8,7 @@ import { evolveAll } from './evolve.ts';
 import { NOTHING, type DecideContext, type Decision, type SessionInput } from './inputs.ts';
 import { begin } from './line.ts';
 import type { Fact, RunningTurn, SessionState } from './state.ts';
+import { tell } from './tuning.ts';
 
 type RuntimeInput = Extract<
   SessionInput,
@@ -52,8 +53,11 @@ function ready(state: SessionState, input: Of<'runtime-ready'>, context: DecideC
   ];
   if (input.agentSessionId !== undefined && input.agentSessionId !== state.agentSessionId)
     facts.push({ type: '#agent-session', id: input.agentSessionId });
-  if (state.turn.kind !== 'queued') return { facts, effects: [] };
   const linked = evolveAll(state, facts, context.now);
+  // Its settings changed while it was being started: with which of them it was is not known here.
+  const told = linked.tuning === 'due' ? tell(linked) : NOTHING;
+  if (told !== NOTHING || state.turn.kind !== 'queued')
+    return { facts: [...facts, ...told.facts], effects: told.effects };
   const begun = begin(linked, state.turn.id, context);
   return { facts: [...facts, ...begun.facts], effects: begun.effects };
 }

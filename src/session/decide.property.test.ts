@@ -4,7 +4,7 @@ import { PilotlightError, TURN_ENDINGS, type NewEvent } from '../protocol/index.
 import { decide } from './decide.ts';
 import { evolve } from './evolve.ts';
 import type { DecideContext, SessionInput } from './inputs.ts';
-import type { AgentSignal } from './ports.ts';
+import type { AgentCommand, AgentSignal } from './ports.ts';
 import { isInternal, newSessionState, persistedState, type SessionState } from './state.ts';
 
 const spec = {
@@ -61,6 +61,12 @@ const signal: fc.Arbitrary<AgentSignal> = fc.oneof(
     }),
   },
   fc.record({ kind: fc.constant('agent-session' as const), id }),
+  fc.record({ kind: fc.constant('settings' as const), how: fc.constant('taken' as const) }),
+  fc.record({
+    kind: fc.constant('settings' as const),
+    how: fc.constant('refused' as const),
+    message: fc.constant('no'),
+  }),
   fc.record({ kind: fc.constant('background' as const), tasks: fc.nat({ max: 2 }) }),
   fc.record({
     kind: fc.constant('ended' as const),
@@ -99,12 +105,15 @@ const input: fc.Arbitrary<SessionInput> = fc.oneof(
     by,
   }),
   fc.constant({ kind: 'wake' as const }),
-  fc.record({
-    kind: fc.constant('update' as const),
-    spec: fc.constant(spec),
-    changed: fc.constant({}),
-    replace: fc.boolean(),
-  }),
+  fc.record(
+    {
+      kind: fc.constant('update' as const),
+      spec: fc.constant(spec),
+      changed: fc.constant({}),
+      process: fc.constantFrom('replace' as const, 'tell' as const, 'tell' as const),
+    },
+    { requiredKeys: ['kind', 'spec', 'changed'] },
+  ),
   {
     weight: 1,
     arbitrary: fc.record({ kind: fc.constant('close' as const), by, reason: fc.constant('test') }),
@@ -171,6 +180,7 @@ const input: fc.Arbitrary<SessionInput> = fc.oneof(
     kind: fc.constant('timeout' as const),
     watch: fc.constantFrom(
       'waiting' as const,
+      'settings' as const,
       'permission' as const,
       'queued' as const,
       'echo' as const,
@@ -187,6 +197,7 @@ const input: fc.Arbitrary<SessionInput> = fc.oneof(
 function run(
   inputs: readonly SessionInput[],
   between: (state: SessionState) => SessionState = (state) => state,
+  said: (what: AgentCommand['kind'], after: SessionState) => void = () => undefined,
 ): { events: NewEvent[]; state: SessionState; started: string[]; ended: string[] } {
   let state = newSessionState(spec);
   let runtimes = 0;
@@ -221,6 +232,7 @@ function run(
       }
       for (const effect of effects) {
         if (effect.kind === 'start') started.push(effect.runtime);
+        if (effect.kind === 'say') said(effect.command.kind, state);
         if (effect.kind === 'end') ended.push(effect.runtime);
       }
     } catch (error) {
@@ -404,4 +416,19 @@ test('the generator reaches every ending and every tool state', () => {
     'runtime.ended',
   ])
     expect(seen.get(type) ?? 0, type).toBeGreaterThan(0);
+});
+
+test('R14: other settings are not told to an agent that is being interrupted, and no message before it has taken them', () => {
+  fc.assert(
+    fc.property(inputs, (list) => {
+      const early: string[] = [];
+      run(list, undefined, (what, { turn, tuning }) => {
+        const stopping = turn.kind === 'running' && turn.stopping !== undefined;
+        if ((what === 'settings' && stopping) || (what === 'prompt' && tuning !== undefined))
+          early.push(what);
+      });
+      expect(early).toEqual([]);
+    }),
+    { numRuns: 500 },
+  );
 });

@@ -6,14 +6,15 @@ import { PilotlightError } from '../protocol/index.ts';
 import { decideAgent } from './decide-agent.ts';
 import { decideRuntime } from './decide-runtime.ts';
 import { answered, cancelAll, deadline } from './decide-people.ts';
+import { decideUpdate, notTaken } from './decide-settings.ts';
 import { degrade } from './degrade.ts';
 import { endTurn, letGo, startRuntime } from './endings.ts';
 import { evolve, evolveAll } from './evolve.ts';
-import { holdOf } from './hold.ts';
 import { NOTHING, type DecideContext, type Decision, type SessionInput } from './inputs.ts';
 import { announced, begin, clearQueue, goOn } from './line.ts';
 import { decideSlot, settle } from './slot.ts';
 import type { Fact, SessionState, Stopping } from './state.ts';
+import { outdated } from './tuning.ts';
 import { sessionView } from './views.ts';
 
 export function decide(state: SessionState, input: SessionInput, context: DecideContext): Decision {
@@ -38,7 +39,7 @@ function decideInput(state: SessionState, input: SessionInput, context: DecideCo
     case 'wake':
       return decideWake(state, context);
     case 'update':
-      return decideUpdate(state, input);
+      return decideUpdate(state, input, context);
     case 'outdate':
       return outdated(state);
     case 'agent':
@@ -181,24 +182,6 @@ function decideWake(state: SessionState, context: DecideContext): Decision {
   return stranded && state.phase === 'open' ? startRuntime(context) : NOTHING;
 }
 
-function decideUpdate(state: SessionState, input: Of<'update'>): Decision {
-  const facts: Fact[] = [
-    { type: '#spec', spec: input.spec },
-    { type: 'session.updated', data: { ...input.changed } },
-  ];
-  const stale = input.replace === true ? outdated(state) : NOTHING;
-  return { facts: [...facts, ...stale.facts], effects: stale.effects };
-}
-
-/** What its process was started with has changed: it is replaced between turns, and not while something of it runs in the background. */
-function outdated(state: SessionState): Decision {
-  if (state.runtime.kind === 'none') return NOTHING;
-  const stale: Fact = { type: '#stale', stale: true };
-  if (state.runtime.kind !== 'ready' || holdOf(state) !== undefined) return { facts: [stale], effects: [] };
-  const gone = letGo(state, 'replaced');
-  return { facts: [stale, ...gone.facts], effects: gone.effects };
-}
-
 function decideClose(state: SessionState, input: Of<'close'>, context: DecideContext): Decision {
   if (state.phase === 'closed') return NOTHING;
   const ended = endTurn(state, { kind: 'interrupted', by: input.by }, context);
@@ -227,8 +210,16 @@ function decideTimeout(state: SessionState, input: Of<'timeout'>, context: Decid
   if (input.watch === 'queued') return neverReady(state, input, context);
   if (input.watch === 'waiting') return hurried(state);
   if (input.watch === 'permission') return deadline(state, input.ms);
-  if (state.turn.kind !== 'running') return NOTHING;
   const seconds = Math.round(input.ms / 100) / 10;
+  if (input.watch === 'settings')
+    return state.tuning === 'asked'
+      ? notTaken(
+          state,
+          `${state.spec.agent} did not answer a change of its settings within ${seconds} s`,
+          context,
+        )
+      : NOTHING;
+  if (state.turn.kind !== 'running') return NOTHING;
   switch (input.watch) {
     case 'echo':
       return stop(

@@ -8,6 +8,7 @@ import {
   type Fact,
   type InternalFact,
   type RunningTurn,
+  type RuntimeLink,
   type SessionState,
   type Steer,
   type TurnPhase,
@@ -30,7 +31,7 @@ export function evolveAll(state: SessionState, facts: readonly Fact[], now: numb
 function evolveInternal(state: SessionState, fact: InternalFact, now: number): SessionState {
   switch (fact.type) {
     case '#runtime-linked':
-      return { ...state, runtime: fact.link };
+      return linked(state, fact.link);
     case '#queue':
       // A steer that was missed waits there now.
       return onRunning({ ...state, queue: fact.queue }, (turn) => ({
@@ -47,6 +48,8 @@ function evolveInternal(state: SessionState, fact: InternalFact, now: number): S
       return { ...state, granted: [...state.granted, fact.rule] };
     case '#stale':
       return { ...state, stale: fact.stale };
+    case '#tuning':
+      return tuned(state, fact.tuning);
     case '#agent-session':
       return { ...state, agentSessionId: fact.id };
     case '#spec':
@@ -62,6 +65,19 @@ function evolveInternal(state: SessionState, fact: InternalFact, now: number): S
     case '#turn-stopping':
       return onRunning(state, (turn) => ({ ...turn, stopping: fact.stopping }));
   }
+}
+
+/** What one process was to be told is nothing to another: that one is started with it. */
+function linked(state: SessionState, link: RuntimeLink): SessionState {
+  const { runtime } = state;
+  const same =
+    runtime.kind === 'starting' && 'id' in link && link.id === runtime.id && link.kind !== 'ending';
+  return { ...(same ? state : tuned(state, undefined)), runtime: link };
+}
+
+function tuned(state: SessionState, tuning: SessionState['tuning']): SessionState {
+  const { tuning: _, ...rest } = state;
+  return tuning === undefined ? rest : { ...rest, tuning };
 }
 
 /** What was to go into it never entered the process either. */

@@ -5,7 +5,15 @@ import type { By, RuntimeEndReason, TurnInput } from '../protocol/index.ts';
 import type { AgentAsk, AgentCommand, RuntimeInput, SessionSpec } from './ports.ts';
 import type { Fact, SessionState } from './state.ts';
 
-export type WatchName = 'waiting' | 'queued' | 'permission' | 'echo' | 'inactivity' | 'tool' | 'interrupt';
+export type WatchName =
+  | 'waiting'
+  | 'queued'
+  | 'settings'
+  | 'permission'
+  | 'echo'
+  | 'inactivity'
+  | 'tool'
+  | 'interrupt';
 
 export type SessionInput =
   | { readonly kind: 'create'; readonly warm: boolean }
@@ -30,8 +38,8 @@ export type SessionInput =
       readonly kind: 'update';
       readonly spec: SessionSpec;
       readonly changed: Readonly<Record<string, unknown>>;
-      /** The process was started for settings that are no longer so. */
-      readonly replace?: boolean;
+      /** What a process that runs makes of it: it is replaced between turns, or told of the mode and the model. Absent: it is no business of its. */
+      readonly process?: 'replace' | 'tell';
     }
   | RuntimeInput
   /** What the pool gave the process that is to be started: `words` say why it waits or has one message only. */

@@ -7,20 +7,28 @@ import { evolveAll } from './evolve.ts';
 import { holdOf } from './hold.ts';
 import { NOTHING, type DecideContext, type Decision } from './inputs.ts';
 import type { Fact, SessionState } from './state.ts';
+import { tell } from './tuning.ts';
 
 /** What a decision leads to when it has left the session without a turn: the next one that waits, or a process for new settings. */
 export function goOn(state: SessionState, first: Decision, context: DecideContext): Decision {
-  const waits = state.queue.length > 0 || state.stale || first.facts.some((fact) => fact.type === '#queue');
+  const due = state.tuning === 'due';
+  const waits =
+    due || state.queue.length > 0 || state.stale || first.facts.some((fact) => fact.type === '#queue');
   if (context.parked || !waits) return first;
   const after = evolveAll(state, first.facts, context.now);
   if (after.turn.kind !== 'none' || after.phase === 'closed') return first;
+  const told = due && after.tuning === 'due' ? tell(after) : NOTHING;
+  if (told !== NOTHING) return goOn(state, joined(first, told), context);
   // The end of a background task may wake the agent: what is to be replaced is replaced behind that turn.
   const mayWake = first.facts.some((fact) => fact.type === '#background');
   const next = after.queue.length > 0 ? advance(after, context) : mayWake ? NOTHING : renewed(after);
   if (next === NOTHING) return first;
-  const both = { facts: [...first.facts, ...next.facts], effects: [...first.effects, ...next.effects] };
   // One that ends at once (a limit) makes room for the next.
-  return goOn(state, both, context);
+  return goOn(state, joined(first, next), context);
+}
+
+function joined(first: Decision, next: Decision): Decision {
+  return { facts: [...first.facts, ...next.facts], effects: [...first.effects, ...next.effects] };
 }
 
 function renewed(state: SessionState): Decision {
@@ -57,7 +65,9 @@ export function begin(state: SessionState, id: string, context: DecideContext): 
       const { perMessage, turns } = state.runtime;
       // One message a process: the next one gets its own.
       if (perMessage === true && turns > 0) return letGo(state, 'closed');
-      return state.stale ? letGo(state, 'replaced') : startTurn(id, state.runtime);
+      if (state.stale) return letGo(state, 'replaced');
+      // In the settings that its session has, or not yet.
+      return state.tuning === undefined ? startTurn(id, state.runtime) : NOTHING;
     }
   }
 }

@@ -9,6 +9,7 @@
 import type {
   EventData,
   RuntimeEndReason,
+  SessionMode,
   StopReasonName,
   ToolKind,
   TurnFailureCode,
@@ -100,6 +101,9 @@ export type AgentSignal =
   | { readonly kind: 'background'; readonly tasks: number }
   /** The agent's own id of the conversation is known or has changed. */
   | { readonly kind: 'agent-session'; readonly id: string }
+  /** What it was told of new settings: it goes by them, or there is something of them that the process that runs does not take. */
+  | { readonly kind: 'settings'; readonly how: 'taken' }
+  | { readonly kind: 'settings'; readonly how: 'refused'; readonly message: string }
   /** The agent acknowledged an interrupt (its turn's ending follows on its own). */
   | { readonly kind: 'interrupt-acknowledged' }
   | {
@@ -124,6 +128,8 @@ export type AgentCommand =
   /** A steer that is not written yet is not wanted any more. */
   | { readonly kind: 'unsteer'; readonly turn: string }
   | { readonly kind: 'interrupt' }
+  /** What it is to go by from now on, or from its next turn on: answered by a signal `settings`. What is so already is not written again. */
+  | { readonly kind: 'settings'; readonly mode: SessionMode; readonly model?: string }
   | { readonly kind: 'answer'; readonly request: string; readonly answer: AskAnswer };
 
 export interface AskAnswer {

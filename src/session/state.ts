@@ -122,6 +122,8 @@ export interface SessionState {
   readonly spent: { readonly turns: number; readonly costUsd: number };
   /** The process was started for settings that have changed since: it is replaced between turns. */
   readonly stale: boolean;
+  /** Its settings have changed, and the process that runs can be told: that is due, or was done and not answered yet. No turn begins before it is. */
+  readonly tuning?: 'due' | 'asked';
   readonly lastSeq: number;
   readonly lastActivityAt: string;
   /** The agent's own id of the conversation, once it exists on the agent's side. */
@@ -146,6 +148,7 @@ export type InternalFact =
   | { readonly type: '#asked'; readonly ask: Omit<OpenAsk, 'seq'> }
   | { readonly type: '#granted'; readonly rule: GrantedRule }
   | { readonly type: '#stale'; readonly stale: boolean }
+  | { readonly type: '#tuning'; readonly tuning: SessionState['tuning'] }
   | { readonly type: '#agent-session'; readonly id: string }
   | { readonly type: '#spec'; readonly spec: SessionSpec };
 

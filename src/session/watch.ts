@@ -12,6 +12,7 @@ export interface WatchLimits {
   readonly firstTurnTimeoutMs: number;
   readonly inactivityTimeoutMs: number;
   readonly toolTimeoutMs: number;
+  /** For an agent to answer an interrupt, or a change of its settings. */
   readonly interruptTimeoutMs: number;
   /** For a process to be started and greeted. */
   readonly startTimeoutMs: number;
@@ -53,6 +54,14 @@ export interface Watch {
 /** What is being waited for, or undefined when nothing is. */
 export function watchOf(state: SessionState, limits: WatchLimits): Watch | undefined {
   const { turn, runtime } = state;
+  // While a turn runs nothing waits for the answer: the turn's own bounds hold.
+  if (state.tuning === 'asked' && turn.kind !== 'running' && runtime.kind === 'ready')
+    return {
+      name: 'settings',
+      ms: limits.interruptTimeoutMs,
+      key: `settings of ${runtime.id}`,
+      byOutput: false,
+    };
   if (turn.kind === 'queued') return queuedWatch(turn.id, runtime, limits);
   if (turn.kind !== 'running') return undefined;
   if (turn.stopping !== undefined) {

@@ -152,7 +152,9 @@ export class ClaudeSession {
     const { subtype } = request;
     if (subtype === 'initialize' && this.faults.has('silent-start')) return;
     if (subtype === 'interrupt' && this.#turn?.faults.has('deaf-interrupt')) return;
-    const handler = CONTROLS[subtype];
+    const tuning = subtype === 'set_permission_mode' || subtype === 'set_model';
+    if (tuning && this.faults.has('deaf-settings')) return;
+    const handler = tuning && this.faults.has('settings-refused') ? refuses : CONTROLS[subtype];
     const reply = handler?.(this, request) ?? {
       error: `Unsupported control request subtype: ${subtype}`,
       error_code: 'unsupported_request',
@@ -229,6 +231,8 @@ export class ClaudeSession {
     };
   }
 }
+
+const refuses = () => ({ error: 'these settings are refused (the fake agent was told so)' });
 
 /** Subtype → {response?, error?, before?, after?, follow?}: what is answered, what is printed around it, what is then done. */
 const CONTROLS = {

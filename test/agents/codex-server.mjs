@@ -122,6 +122,19 @@ export class CodexServer {
       await this.#notify({ method: 'thread/status/changed', params: changed });
       return { result: threadOpened(thread) };
     },
+    'thread/settings/update': (params) => {
+      this.#needsExperimental('thread/settings/update');
+      if (this.faults.has('deaf-settings')) return undefined;
+      if (this.faults.has('settings-refused'))
+        throw new Refusal('these settings are refused (the fake agent was told so)');
+      const thread = this.#thread(params.threadId);
+      thread.change(params);
+      const notice = {
+        method: 'thread/settings/updated',
+        params: { threadId: thread.id, threadSettings: { model: thread.model, effort: null } },
+      };
+      return { result: {}, follow: () => void this.#notify(notice) };
+    },
     'thread/unsubscribe': ({ threadId }) => {
       this.#thread(threadId);
       return { result: { status: 'unsubscribed' } };

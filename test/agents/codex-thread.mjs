@@ -85,6 +85,13 @@ export class Thread {
     if (turn.faults.takes('woke')) this.begin(new CodexTurn(this, [], { woken: true }));
   }
 
+  /** For the turns that come. */
+  change({ model, approvalPolicy, collaborationMode }) {
+    if (model != null) this.model = model;
+    if (approvalPolicy != null) this.approvalPolicy = approvalPolicy;
+    if (collaborationMode != null) this.plan = collaborationMode.mode === 'plan';
+  }
+
   /** Kills what runs in the background; only now its items are completed. */
   async clean() {
     const items = [...this.terminals.values()];

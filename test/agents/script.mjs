@@ -109,6 +109,8 @@ export const START_FAULTS = [
   'startup-garbage',
   'resume-fails',
   'resume-unknown',
+  'settings-refused',
+  'deaf-settings',
 ];
 
 const IN_PROMPTS = new Set([...TURN_FAULTS, ...PROCESS_FAULTS]);

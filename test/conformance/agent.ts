@@ -131,6 +131,10 @@ export class Agent<S = unknown> implements AsyncDisposable {
     this.#say({ kind: 'interrupt' });
   }
 
+  tell(settings: Omit<Extract<AgentCommand, { kind: 'settings' }>, 'kind'>): void {
+    this.#say({ kind: 'settings', ...settings });
+  }
+
   /** A message for the turn that runs: its id. */
   steer(input: TurnInput): string {
     const turn = this.#minted(input);

@@ -31,6 +31,7 @@ interface Fake {
   /** Silence from a line on that comes behind the receipt and before the first token. */
   readonly silence: string;
   readonly lostConversation: Kit['lostConversation'];
+  readonly bypass: Kit['bypass'];
   readonly wakes: boolean;
 }
 
@@ -61,6 +62,7 @@ function fake<S>(dialect: Dialect<S>, of: Fake, faults = ''): Kit<S> {
       ...(of.wakes ? { wake: 'woke\nsay asleep' } : {}),
     },
     acts: false,
+    bypass: of.bypass,
     lostConversation: of.lostConversation,
     faulty: (more) => installed([faults, more].filter(Boolean).join(',')),
     async [Symbol.asyncDispose]() {
@@ -79,6 +81,7 @@ export const fakeClaude = async (faults = ''): Promise<Kit> =>
       file: 'fake-claude.mjs',
       refusals: refusals({ 401: 'auth_failed', 429: 'rate_limited', 500: 'model_error' }),
       silence: faults === 'old' ? 'hang-soft@3' : 'hang-soft@5',
+      bypass: 'at the start',
       lostConversation: 'refused',
       wakes: true,
     },
@@ -90,6 +93,7 @@ export const fakeCodex = async (): Promise<Kit> =>
     file: 'fake-codex.mjs',
     refusals: refusals({ 401: 'auth_failed', 429: 'rate_limited', 500: 'model_error' }),
     silence: 'hang-soft@5',
+    bypass: 'any time',
     lostConversation: 'new',
     wakes: false,
   });

@@ -41,6 +41,8 @@ export interface Kit<S = unknown> extends Installed<S>, AsyncDisposable {
   readonly words: Words;
   /** Its tools do what they say. */
   readonly acts: boolean;
+  /** When it can be told to bypass permissions. */
+  readonly bypass: 'any time' | 'at the start';
   /** What becomes of a resume when there is no such conversation. */
   readonly lostConversation: 'refused' | 'new';
   /** The same agent with faults from its start on. */

@@ -73,6 +73,7 @@ export class Ledger {
       case 'agent-session':
       case 'interrupt-acknowledged':
       case 'notice':
+      case 'settings':
       case 'background':
         return;
     }

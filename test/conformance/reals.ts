@@ -40,6 +40,7 @@ export async function realClaude(): Promise<RealKit<ClaudeState>> {
       // Retries are tested, not how patiently.
       settings: { cwd: agents.cwd, env: { ...agents.claude.env, CLAUDE_CODE_MAX_RETRIES: '1' } },
       acts: true,
+      bypass: 'at the start',
       lostConversation: 'refused',
       words: {
         ...WORDS,
@@ -72,6 +73,7 @@ export async function realCodex(): Promise<RealKit<CodexState>> {
       binary: { path: agents.codex.binary },
       settings: { cwd: agents.cwd, env: agents.codex.env, agentOptions: { config: IMPATIENT } },
       acts: true,
+      bypass: 'any time',
       lostConversation: 'new',
       words: {
         ...WORDS,

@@ -9,11 +9,20 @@ import type { Case, OwnCase, Traits, WarmCase } from './cases/case.ts';
 import { INTERRUPTS } from './cases/interrupts.ts';
 import { LIVES } from './cases/lives.ts';
 import { MISHAPS } from './cases/mishaps.ts';
+import { SETTINGS } from './cases/settings.ts';
 import { STEERING } from './cases/steering.ts';
 import { TURNS } from './cases/turns.ts';
 import type { Kit } from './kit.ts';
 
-const CASES: readonly Case[] = [...TURNS, ...INTERRUPTS, ...STEERING, ...ASKING, ...LIVES, ...MISHAPS];
+const CASES: readonly Case[] = [
+  ...TURNS,
+  ...INTERRUPTS,
+  ...STEERING,
+  ...ASKING,
+  ...SETTINGS,
+  ...LIVES,
+  ...MISHAPS,
+];
 
 /** Notices that say "this was not understood". */
 const STRANGE = new Set(['unknown_message', 'not_json', 'line_too_long', 'untranslatable']);

@@ -244,16 +244,28 @@ test('claude: a steer while text streams waits for the next tool', async () => {
   expect(events.find((event) => event.turn === steer && event.type.endsWith('completed'))).toBeDefined();
 });
 
-test('a model is changed on a live session: its process is replaced between turns, and it remembers', async () => {
-  const session = await open('claude', { mode: 'bypass' });
-  await daemon.turn(session, 'remember: the code is 4711');
-  const { status, body } = await daemon.request('PATCH', `/v1/sessions/${session}`, { mode: 'plan' });
-  expect([status, body.mode]).toEqual([200, 'plan']);
-  const ending = await daemon.turn(session, 'recall');
-  expect(ending.data['text']).toContain('4711');
-  const events = await daemon.events(session);
-  checkJournal(events);
-  expect(
-    events.filter((event) => event.type === 'runtime.ended').map((event) => event.data['reason']),
-  ).toEqual(['replaced']);
-});
+for (const agent of ['claude', 'codex'] as const) {
+  test(`${agent}: mode and model are changed on the process that runs: the mode is obeyed, the model is asked for, and it remembers`, async () => {
+    const session = await open(agent, { mode: 'bypass' });
+    const [free, asked] = [fresh(), fresh()];
+    await daemon.turn(session, `run: touch ${free}`);
+    expect(made(free)).toBe(true);
+    await daemon.turn(session, 'remember: the code is 4711');
+    const { status, body } = await daemon.request('PATCH', `/v1/sessions/${session}`, {
+      mode: 'default',
+      model: `other-model-${agent}`,
+    });
+    expect([status, body.mode, body.model]).toEqual([200, 'default', `other-model-${agent}`]);
+    const denied = await ask(session, `run: touch ${asked}`);
+    await answer(denied, { decision: 'deny' });
+    await daemon.ending(session, denied.turn);
+    expect(made(asked)).toBe(false);
+    const ending = await daemon.turn(session, 'recall');
+    expect(ending.data['text']).toContain('4711');
+    expect(model.requests.filter((one) => one.side === null).at(-1)?.model).toBe(`other-model-${agent}`);
+    const events = await daemon.events(session);
+    checkJournal(events);
+    expect(events.filter((event) => event.type === 'runtime.started')).toHaveLength(1);
+    await daemon.request('DELETE', `/v1/sessions/${session}`);
+  });
+}

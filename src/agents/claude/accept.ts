@@ -1,10 +1,11 @@
 /**
- * What the session wants said: a prompt, an interrupt, an answer to a request of Claude.
+ * What the session wants said: a prompt, an interrupt, other settings, an answer to a request of Claude.
  * Owns when it can be said. Knows nothing of how it is written. Pure.
  */
 import type { AgentCommand } from '../../session/ports.ts';
 import type { RequestIds, Step } from '../dialect.ts';
 import { answerAsk } from './control.ts';
+import { tell } from './settings.ts';
 import { NEW_TURN, writeSteers } from './turn.ts';
 import { begin, BOUNDS, change, isWorking, step, write, type ClaudeState, type Work } from './state.ts';
 
@@ -22,6 +23,9 @@ export function accept(state: ClaudeState, command: AgentCommand, ids: RequestId
       break;
     case 'interrupt':
       interrupt(work);
+      break;
+    case 'settings':
+      tell(work, command);
       break;
     case 'answer':
       answerAsk(work, command.request, command.answer);

@@ -8,6 +8,7 @@ import type { AgentSettings, Greeted, HandshakeChannel, RequestIds } from '../di
 import { bounded, cleanText } from '../text.ts';
 import { isRecord, parseLine, textOf, type Line } from './messages.ts';
 import { render, request } from './render.ts';
+import { toldAtStart } from './settings.ts';
 import { BOUNDS, newState, type ClaudeState } from './state.ts';
 import { translate } from './translate.ts';
 
@@ -22,7 +23,7 @@ export async function greet(
 ): Promise<Greeted<ClaudeState>> {
   const session = settings.resume ?? settings.freshId;
   const resumed = settings.resume !== undefined;
-  const heard = new Heard(channel, settings, newState({ session, resumed }));
+  const heard = new Heard(channel, settings, newState({ session, resumed, told: toldAtStart(settings) }));
   channel.send(initialize(settings));
   const answer = await channel.receive((line) => heard.line(line));
   const version = answer['claude_code_version'];

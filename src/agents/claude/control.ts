@@ -9,6 +9,7 @@ import type { Json } from '../dialect.ts';
 import { bounded } from '../text.ts';
 import { isRecord, listOf, parseLine, recordOf, stringOf, type Line } from './messages.ts';
 import { isInterruptId } from './render.ts';
+import { settingsResponse } from './settings.ts';
 import { BOUNDS, change, write, type OpenAsk, type Work } from './state.ts';
 import { kindOf, refuseTool } from './tools.ts';
 import { atWork } from './turn.ts';
@@ -43,9 +44,10 @@ export function requestWithdrawn(work: Work, line: Line): void {
   work.signals.push({ kind: 'ask-withdrawn', request });
 }
 
-/** Interrupts are all that we ask once the handshake is over. One that was refused is acknowledged too: the process is well, the turn runs on. */
+/** Interrupts and other settings are all that we ask once the handshake is over. An interrupt that was refused is acknowledged too: the process is well, the turn runs on. */
 export function translateResponse(work: Work, line: Line): void {
   const response = recordOf(line['response']);
+  if (settingsResponse(work, response)) return;
   if (!isInterruptId(stringOf(response['request_id']) ?? '')) return;
   if (isEarly(work, recordOf(response['response']))) return change(work, { stopping: 'early' });
   work.signals.push({ kind: 'interrupt-acknowledged' });

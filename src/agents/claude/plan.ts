@@ -6,6 +6,7 @@ import { PilotlightError, type SessionMode } from '../../protocol/index.ts';
 import type { AgentBinary, AgentSettings, StartPlan } from '../dialect.ts';
 import { mcpConfig } from './mcp.ts';
 import { optionArgs } from './options.ts';
+import { PERMISSION_MODES } from './settings.ts';
 
 export function planClaude(binary: AgentBinary, settings: AgentSettings): StartPlan {
   const mcp = mcpConfig(settings.mcp);
@@ -15,7 +16,7 @@ export function planClaude(binary: AgentBinary, settings: AgentSettings): StartP
       ...SPEAK,
       ...conversation(settings),
       ...model(settings.model),
-      ...MODES[settings.mode],
+      ...permissionMode(settings.mode),
       ...optionArgs(settings),
       ...mcp.args,
     ],
@@ -50,13 +51,11 @@ function model(name: string | undefined): string[] {
 }
 
 /** Resuming keeps the model but not the mode, so the mode is always said. */
-const MODES: Readonly<Record<SessionMode, readonly string[]>> = {
-  default: ['--permission-mode', 'default'],
-  acceptEdits: ['--permission-mode', 'acceptEdits'],
-  plan: ['--permission-mode', 'plan'],
-  readOnly: ['--permission-mode', 'plan'],
-  bypass: ['--dangerously-skip-permissions'],
-};
+function permissionMode(mode: SessionMode): string[] {
+  return mode === 'bypass'
+    ? ['--dangerously-skip-permissions']
+    : ['--permission-mode', PERMISSION_MODES[mode]];
+}
 
 /** A leading dash would be another flag. */
 function argument(what: string, value: string): string {

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { PilotlightError, uuidOf, type TurnInput } from '../../protocol/index.ts';
 import type { Json, OutgoingWrite, RenderContext } from '../dialect.ts';
 import { cleanText } from '../text.ts';
+import { settingsId } from './settings.ts';
 
 export function render(write: OutgoingWrite, context: RenderContext): string {
   switch (write.kind) {
@@ -16,6 +17,10 @@ export function render(write: OutgoingWrite, context: RenderContext): string {
     case 'interrupt': {
       const { id } = Interrupt.parse(write.ref);
       return request(interruptId(id), { subtype: 'interrupt' });
+    }
+    case 'settings': {
+      const { id, body } = Settings.parse(write.ref);
+      return request(settingsId(id), body);
     }
     case 'answer': {
       const { to, response } = Answer.parse(write.ref);
@@ -38,6 +43,13 @@ export function render(write: OutgoingWrite, context: RenderContext): string {
 
 const Prompt = z.object({ turn: z.string() });
 const Interrupt = z.object({ id: z.number() });
+const Settings = z.object({
+  id: z.number(),
+  body: z.union([
+    z.strictObject({ subtype: z.literal('set_permission_mode'), mode: z.string() }),
+    z.strictObject({ subtype: z.literal('set_model'), model: z.string() }),
+  ]),
+});
 const Answer = z.object({ to: z.string(), response: z.json() });
 const Refusal = z.object({ to: z.string(), error: z.string() });
 

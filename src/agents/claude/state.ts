@@ -17,6 +17,9 @@ export const BOUNDS = {
   asks: 16,
   /** Names of MCP servers that were told to have failed. */
   failed: 64,
+  /** Changes of settings without an answer. */
+  tuning: 16,
+  model: 200,
   id: 80,
   /** Of one request's input, JSON text. */
   input: 4_000,
@@ -63,6 +66,13 @@ const ClaudeState = z.object({
   /** Claude's id of the conversation. */
   session: id,
   model: id.nullable(),
+  /** What it goes by, or will once it has answered: its permission mode, the model asked for, whether it may bypass permissions. Null: not known. */
+  told: z
+    .object({ mode: id, model: z.string().max(BOUNDS.model).nullable(), bypass: z.boolean() })
+    .nullable()
+    .default(null),
+  /** Ids of our requests for other settings that it has not answered. */
+  tuning: z.array(id).max(BOUNDS.tuning).default([]),
   /** Prompts written whose result has not come, oldest first. */
   turns: z.array(ClaudeTurn).max(BOUNDS.turns),
   /** Works although nobody asked. */
@@ -97,11 +107,19 @@ const ClaudeState = z.object({
 });
 export type ClaudeState = Readonly<z.infer<typeof ClaudeState>>;
 
-export function newState(facts: { readonly session: string; readonly resumed: boolean }): ClaudeState {
+export interface ProcessFacts {
+  readonly session: string;
+  readonly resumed: boolean;
+  readonly told?: ClaudeState['told'];
+}
+
+export function newState(facts: ProcessFacts): ClaudeState {
   return {
     v: 1,
     session: facts.session.slice(0, BOUNDS.id),
     model: null,
+    told: facts.told ?? null,
+    tuning: [],
     turns: [],
     woken: false,
     names: false,

@@ -1,5 +1,5 @@
 /**
- * What the session wants said: a prompt, an interrupt, an answer to a request of the agent.
+ * What the session wants said: a prompt, an interrupt, other settings, an answer to a request of the agent.
  * Owns when it can be said. Knows nothing of how it is written. Pure.
  */
 import type { AgentCommand } from '../../session/ports.ts';
@@ -7,6 +7,7 @@ import type { RequestIds, Step } from '../dialect.ts';
 import { answerAsk } from './requests.ts';
 import { begin, BOUNDS, NEW_TURN, step, type CodexState, type Work } from './state.ts';
 import { writePrompt, writeSteers } from './prompts.ts';
+import { tell } from './tell.ts';
 import { interrupt } from './turn.ts';
 
 export function accept(state: CodexState, command: AgentCommand, ids: RequestIds): Step<CodexState> {
@@ -23,6 +24,9 @@ export function accept(state: CodexState, command: AgentCommand, ids: RequestIds
       break;
     case 'interrupt':
       interrupt(work);
+      break;
+    case 'settings':
+      tell(work, command);
       break;
     case 'answer':
       answerAsk(work, command.request, command.answer);

@@ -11,6 +11,7 @@ import { ConfigRead, Initialized, ThreadOpened, type ConfigView, type RpcError }
 import { codexOptions } from './plan.ts';
 import { talkTo, type Talk } from './requester.ts';
 import { threadSettings } from './settings.ts';
+import { toldAtStart } from './tell.ts';
 import { BOUNDS, cutText, newState, type CodexState } from './state.ts';
 
 /** Rejects with `timeout`, `agent_session_in_use`, `bad_request` (options), or `agent_unavailable` (Codex refused, with its words). */
@@ -20,7 +21,8 @@ export async function greet(
 ): Promise<Greeted<CodexState>> {
   const talk = talkTo(channel, settings.limits);
   const version = await initialize(talk);
-  const table = threadSettings(settings, await configuration(talk, settings));
+  const seen = await configuration(talk, settings);
+  const table = threadSettings(settings, seen);
   const opened = await openThread(talk, { settings, table });
   const { thread, model } = opened.answer;
   const effort = codexOptions(settings.agentOptions).effort ?? opened.answer.reasoningEffort ?? null;
@@ -29,6 +31,7 @@ export async function greet(
     model: model?.slice(0, BOUNDS.id) ?? settings.model ?? null,
     effort: effort?.slice(0, BOUNDS.id) ?? null,
     plan: settings.mode === 'plan',
+    told: toldAtStart(settings, seen),
   });
   return {
     state,

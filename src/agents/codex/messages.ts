@@ -57,6 +57,7 @@ export const Initialized = z.looseObject({ userAgent: optionalText });
 const Provider = z.looseObject({ stream_idle_timeout_ms: optionalNumber });
 export const ConfigView = z.looseObject({
   model_provider: optionalText,
+  sandbox_workspace_write: z.unknown().optional(),
   model_providers: z.record(z.string(), Provider).nullish().catch(undefined),
 });
 export type ConfigView = z.infer<typeof ConfigView>;

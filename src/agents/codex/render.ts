@@ -15,6 +15,10 @@ export function render(write: OutgoingWrite, context: RenderContext): string {
       const { id, thread, codexTurn } = Interrupt.parse(write.ref);
       return request(id, 'turn/interrupt', { threadId: thread, turnId: codexTurn });
     }
+    case 'thread/settings/update': {
+      const { id, thread, settings } = Settings.parse(write.ref);
+      return request(id, 'thread/settings/update', { threadId: thread, ...settings });
+    }
     case 'thread/backgroundTerminals/clean': {
       const { id, thread } = Clean.parse(write.ref);
       return request(id, 'thread/backgroundTerminals/clean', { threadId: thread });
@@ -39,6 +43,7 @@ const TurnStart = Target.extend({
 });
 const Interrupt = Target.extend({ codexTurn: z.string() });
 const Clean = Target;
+const Settings = Target.extend({ settings: z.record(z.string(), z.json()) });
 const To = z.union([z.string(), z.number()]);
 const Answer = z.object({ to: To, result: z.json() });
 const Refusal = z.object({ to: To, code: z.number(), message: z.string() });

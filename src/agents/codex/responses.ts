@@ -6,6 +6,7 @@ import { OVERLOADED, refusalOf } from './errors.ts';
 import { isRecord, RpcError, TurnAnswer, type Envelope } from './messages.ts';
 import { changeTurn, type Pending, type Work } from './state.ts';
 import { writePrompt } from './prompts.ts';
+import { settingsAnswered } from './tell.ts';
 import { interrupt, promptFailed, promptTaken, writeInterrupt } from './turn.ts';
 
 /** A server that is busy is asked again at once, this often: there is no clock here to wait by. */
@@ -19,6 +20,8 @@ export function translateResponse(work: Work, message: Envelope): void {
   switch (pending.for) {
     case 'clean':
       return;
+    case 'settings':
+      return settingsAnswered(work, error);
     case 'prompt':
       return promptAnswered(work, pending, { error, result: message.result });
     case 'interrupt':

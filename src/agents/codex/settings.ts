@@ -16,8 +16,8 @@ export function threadSettings(settings: AgentSettings, seen: ConfigView | undef
   const config = threadConfig(settings, options, seen);
   return {
     cwd: settings.cwd,
-    ...MODES[settings.mode],
-    ...(settings.judged === true && ASKS.has(settings.mode) ? { approvalPolicy: 'untrusted' } : {}),
+    sandbox: MODES[settings.mode].sandbox,
+    approvalPolicy: approvalPolicy(settings.mode, settings.judged === true),
     ...(settings.model === undefined ? {} : { model: settings.model }),
     ...(options.modelProvider === undefined ? {} : { modelProvider: options.modelProvider }),
     ...(settings.systemPrompt === undefined ? {} : { developerInstructions: settings.systemPrompt }),
@@ -26,13 +26,47 @@ export function threadSettings(settings: AgentSettings, seen: ConfigView | undef
 }
 
 /** In `plan` nothing may be asked for: an approval would be a way out of the read-only sandbox. Questions are still asked. */
-const MODES: Readonly<Record<SessionMode, Table>> = {
+const MODES: Readonly<Record<SessionMode, { readonly approvalPolicy: string; readonly sandbox: Sandbox }>> = {
   default: { approvalPolicy: 'untrusted', sandbox: 'workspace-write' },
   acceptEdits: { approvalPolicy: 'on-request', sandbox: 'workspace-write' },
   plan: { approvalPolicy: 'never', sandbox: 'read-only' },
   readOnly: { approvalPolicy: 'never', sandbox: 'read-only' },
   bypass: { approvalPolicy: 'never', sandbox: 'danger-full-access' },
 };
+
+type Sandbox = 'read-only' | 'workspace-write' | 'danger-full-access';
+
+/** The same in the words of `thread/settings/update`. */
+export function turnSettings(mode: SessionMode, judged: boolean): Table {
+  return {
+    approvalPolicy: approvalPolicy(mode, judged),
+    sandboxPolicy: { type: POLICIES[MODES[mode].sandbox] },
+  };
+}
+
+/** Whether a mode takes its sandbox from the user's configuration. */
+export function isConfigured(mode: SessionMode): boolean {
+  return MODES[mode].sandbox === 'workspace-write';
+}
+
+/** Whether nothing is said of what may be written to besides the workspace: not in `config.toml`, not by the session. */
+export function isPlain(settings: AgentSettings, seen: ConfigView | undefined): boolean {
+  const { config = {} } = codexOptions(settings.agentOptions);
+  const own = Object.keys(config).some((key) =>
+    /^(?:sandbox|permission|default_permission|profile)/.test(key),
+  );
+  return seen !== undefined && !own && (seen.sandbox_workspace_write ?? null) === null;
+}
+
+const POLICIES: Readonly<Record<Sandbox, string>> = {
+  'read-only': 'readOnly',
+  'workspace-write': 'workspaceWrite',
+  'danger-full-access': 'dangerFullAccess',
+};
+
+function approvalPolicy(mode: SessionMode, judged: boolean): string {
+  return judged && ASKS.has(mode) ? 'untrusted' : MODES[mode].approvalPolicy;
+}
 
 /** Modes in which rules may have something to say: in the others nothing is asked for because nothing may be done. */
 const ASKS: ReadonlySet<SessionMode> = new Set(['default', 'acceptEdits', 'bypass']);

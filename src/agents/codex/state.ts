@@ -4,6 +4,7 @@
  * Owns the shape, its bounds and the working copy that one step changes. Knows nothing of what lines mean.
  */
 import { z } from 'zod';
+import { SessionMode } from '../../protocol/index.ts';
 import type { AgentSignal } from '../../session/ports.ts';
 import type { Json, OutgoingWrite, RequestIds, Step } from '../dialect.ts';
 
@@ -121,6 +122,7 @@ const Pending = z.discriminatedUnion('for', [
   z.object({ id: z.number(), for: z.literal('prompt'), turn: short, tries: z.number() }),
   z.object({ id: z.number(), for: z.literal('interrupt'), codexTurn: short, tries: z.number() }),
   z.object({ id: z.number(), for: z.literal('clean') }),
+  z.object({ id: z.number(), for: z.literal('settings') }),
 ]);
 export type Pending = Readonly<z.infer<typeof Pending>>;
 
@@ -141,6 +143,17 @@ const CodexState = z.object({
   effort: short.nullable(),
   /** Prompts are written in collaboration mode plan. */
   plan: z.boolean(),
+  /** What its turns go by, or will once it has answered. Null: not known. */
+  told: z
+    .object({
+      mode: SessionMode,
+      model: short.nullable(),
+      judged: z.boolean(),
+      /** Its workspace is as Codex's defaults have it: nothing else is lost when it is named again. */
+      plain: z.boolean(),
+    })
+    .nullable()
+    .default(null),
   turns: z.array(CodexTurn).max(BOUNDS.turns),
   /** Messages for the turn that runs, to be written when it is seen to. */
   waiting: z.array(short).max(BOUNDS.turns).default([]),
@@ -168,12 +181,14 @@ export interface ThreadFacts {
   readonly model: string | null;
   readonly effort: string | null;
   readonly plan: boolean;
+  readonly told?: CodexState['told'];
 }
 
 export function newState(facts: ThreadFacts): CodexState {
   return {
     v: 1,
     ...facts,
+    told: facts.told ?? null,
     turns: [],
     waiting: [],
     past: [],
