@@ -1,4 +1,4 @@
-/** `npm run bench [-- warm pipeline memory takeover pool permissions policy]`: all of them, or those named. */
+/** `npm run bench [-- warm pipeline memory takeover pool permissions policy spares]`: all of them, or those named. */
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   warm: async () => (await import('./warm.ts')).warm(),
   pipeline: async () => (await import('./pipeline.ts')).pipeline(),
@@ -7,6 +7,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   pool: async () => (await import('./pool.ts')).pool(),
   permissions: async () => (await import('./permissions.ts')).permissions(),
   policy: async () => (await import('./policy.ts')).policy(),
+  spares: async () => (await import('./spares.ts')).spares(),
 };
 
 const wanted = process.argv.slice(2);

@@ -44,7 +44,9 @@ function nobodys(settings: AgentSettings): AgentSettings {
 function keyIn(dialect: Dialect<unknown>, binary: AgentBinary, settings: AgentSettings): string | undefined {
   try {
     const { file, args, env, files = [] } = dialect.plan(binary, settings);
-    return hash([dialect.agent, file, args, sorted(env), files, settings]);
+    // The environment is in the plan, as the agent gets it.
+    const { env: _, ...rest } = settings;
+    return hash([dialect.agent, file, args, sorted(env), files, rest]);
   } catch {
     return undefined;
   }

@@ -66,3 +66,12 @@ test('nothing asked for, nothing run', async () => {
   expect(source.expired('a')).toBe(false);
   expect(runs()).toBe(0);
 });
+
+test('the process of one that another has now is outdated for that one', async () => {
+  const { source, clock } = sourceOf(() => ({ value: 'v', expiresAt: 1_600_000 }));
+  await source.start('spare', ['key']);
+  source.handOver('spare', 'a');
+  source.forget('spare');
+  clock.now += 540_000;
+  expect([source.expired('spare'), source.expired('a')]).toEqual([false, true]);
+});

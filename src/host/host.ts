@@ -90,7 +90,7 @@ export class SessionHost implements Host {
           draft.afterCommit(() => {
             kept = true;
             this.#living.keep(session);
-            this.#living.spares.used(spec);
+            this.#living.spares.used(session);
             this.#living.forgetWhenDone(session);
           });
           return { answer: session.view(), keep: spec.id };

@@ -113,9 +113,10 @@ export class Spares {
   }
 
   /** A session was created: the next one may be started alike. */
-  used(spec: SessionSpec): void {
+  used({ state }: Session): void {
+    const { spec } = state;
     const asked = this.#foreseen.get(spec.id);
-    if (asked === undefined || this.#closed) return;
+    if (asked === undefined || this.#closed || !this.#ports.warms(state)) return;
     const { key, stamp, had } = asked;
     this.#wants.delete(key);
     this.#wants.set(key, { key, stamp, spec, had, usedAt: this.#rounds.now() });
@@ -240,7 +241,10 @@ export class Spares {
     this.#restlessSince ??= now;
     if (restless() && now - this.#restlessSince < MOST_RESTS * limits.spareRestMs) return this.poke();
     this.#restlessSince = undefined;
-    this.#start(start).catch(this.#ports.report);
+    this.#start(start).catch((error: unknown) => {
+      this.#wants.delete(start);
+      this.#ports.report(error);
+    });
   }
 
   /** What is on the disk may have changed since it was wanted. */
@@ -268,7 +272,8 @@ export class Spares {
   async #launch(want: Want, seat: Seat): Promise<boolean> {
     const { committer, limits, start } = this.#ports;
     const { key, stamp } = want;
-    if (this.#wants.has(key)) this.#wants.set(key, want);
+    const now = this.#wants.get(key);
+    if (now !== undefined) this.#wants.set(key, { ...now, stamp });
     return committer.commit((draft) => {
       if (this.#closed || decideSpares(this.#view(), limits).start !== key) return false;
       const runtime = start(draft, seat);
@@ -298,22 +303,13 @@ export class Spares {
   }
 
   #all(): Spare[] {
-    return [...this.#kept].map(
-      ([
-        runtime,
-        {
-          key,
-          stamp,
-          ending,
-          runtime: { isSpare },
-        },
-      ]) => ({
-        runtime,
-        key,
-        stamp,
-        phase: ending ? 'ending' : isSpare ? 'ready' : 'starting',
-      }),
-    );
+    return [...this.#kept].map(([runtime, { key, stamp, ending, runtime: process }]) => ({
+      runtime,
+      key,
+      // Where a credential that it was started with has expired: nobody's any more.
+      stamp: this.#ports.credentials.expired(runtime) ? '' : stamp,
+      phase: ending ? 'ending' : process.isSpare ? 'ready' : 'starting',
+    }));
   }
 }
 

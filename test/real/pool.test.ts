@@ -140,3 +140,40 @@ test('a conversation that somebody has open in a Claude of their own cannot be r
   expect((await daemon.turn(session.body.id, 'recall')).data['text']).toContain('4711');
   await daemon.stop();
 });
+
+test('claude: a session has the process that was ready before it; its conversation is its own, and goes on under the next daemon', async () => {
+  const { PATH: _, ...env } = real.claude.env;
+  const config = `[pool]\nspares = 1\nspareRestMs = 20\n${agentConfig(real)}`;
+  await using home = testHome({ config, root: real.root, env });
+  const daemon = await TestDaemon.start(home);
+  const spare = async (): Promise<number> => {
+    for (;;) {
+      const { leases } = (await daemon.request('GET', '/v1/status')).body.pool;
+      for (const { sessions, pid, reason } of leases)
+        if (sessions.length === 0 && pid !== undefined && !String(reason).includes('being started'))
+          return pid;
+    }
+  };
+  const open = (on: TestDaemon): Promise<string> => on.session('claude', { cwd: real.cwd });
+  const first = await open(daemon);
+  await daemon.turn(first, 'remember: the first code is 4711');
+  const pid = await spare();
+  const second = await open(daemon);
+  const turn = await daemon.turn(second, 'remember: the second code is 4712');
+  expect(turn.type).toBe('turn.completed');
+  const [started] = of(await daemon.events(second), 'runtime.started');
+  expect(started?.data).toMatchObject({ kind: 'warm', pid, resumed: false, spare: true });
+  await daemon.kill9();
+  const next = await TestDaemon.takeOver(home);
+  const recalled = String((await next.turn(second, 'recall')).data['text']);
+  expect([recalled.includes('4712'), recalled.includes('4711')]).toEqual([true, false]);
+  const ids = [];
+  for (const session of [first, second]) {
+    checkJournal(await next.events(session));
+    ids.push((await next.request('GET', `/v1/sessions/${session}`)).body.agentSessionId);
+  }
+  expect(new Set(ids).size).toBe(2);
+  expect(of(await next.events(second), 'runtime.started')).toHaveLength(1);
+  await next.stop();
+  expect(marked(home.path)).toEqual([]);
+});

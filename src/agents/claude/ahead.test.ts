@@ -1,6 +1,11 @@
-import { describe, expect, test } from 'vitest';
-import { ahead } from './ahead.ts';
+import { mkdtempSync, rmSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { startKeyOf, type StartKey } from '../ahead.ts';
 import type { AgentSettings } from '../dialect.ts';
+import { ahead } from './ahead.ts';
+import { claude } from './index.ts';
 
 const SETTINGS: AgentSettings = {
   session: 'ses_1',
@@ -68,5 +73,88 @@ describe('a process before its session', () => {
   test('instructions and servers are no settings', () => {
     expect(refused('/work/CLAUDE.md', '{"hooks":')).toBeUndefined();
     expect(refused('/work/.mcp.json', 'torn {')).toBeUndefined();
+  });
+});
+
+describe('which starts are alike', () => {
+  let folder = '';
+  let path = '';
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'pilotlight-ahead-'));
+    path = join(folder, 'claude');
+    writeFileSync(join(folder, 'claude-1'), '1');
+    symlinkSync(join(folder, 'claude-1'), path);
+  });
+
+  afterEach(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  async function keyed(more: Partial<AgentSettings> = {}): Promise<StartKey> {
+    const settings = { ...SETTINGS, cwd: folder, env: { HOME: folder, COLOUR: 'red' }, ...more };
+    const key = await startKeyOf(claude, { binary: { path }, settings });
+    if (key === undefined) throw new Error('it has no key');
+    return key;
+  }
+
+  test('those of two sessions that want the same', async () => {
+    const server = { command: 'tools', args: ['--all'] };
+    const mcp = (session: string): NonNullable<AgentSettings['mcp']> => ({
+      servers: { tools: server },
+      filesAt: `/secrets/${session}.files`,
+    });
+    const freshId = '11111111-1111-4111-8111-111111111111';
+    const one = await keyed({ mcp: mcp('ses_1'), env: { A: '1', HOME: folder } });
+    const two = await keyed({ session: 'ses_2', freshId, mcp: mcp('ses_2'), env: { HOME: folder, A: '1' } });
+    expect(two).toEqual(one);
+  });
+
+  test.each([
+    ['a model', { model: 'opus' }],
+    ['a mode', { mode: 'plan' }],
+    ['a system prompt', { systemPrompt: 'Be brief.' }],
+    ['rules', { judged: true }],
+    ['options', { agentOptions: { effort: 'low' } }],
+    ['a directory', { cwd: '/' }],
+    ['a variable', { env: { COLOUR: 'blue' } }],
+    ['one variable more', { env: { COLOUR: 'red', SHAPE: 'round' } }],
+    ['a server', { mcp: { servers: { tools: { command: 'true' } }, filesAt: '/x' } }],
+  ] as const)('not those that differ in %s', async (_what, more) => {
+    expect((await keyed(more)).key).not.toBe((await keyed()).key);
+  });
+
+  test('an agent that was updated has another stamp, behind the same path and under the same time', async () => {
+    const before = await keyed();
+    utimesSync(path, new Date(), new Date(Date.now() + 60_000));
+    const touched = await keyed();
+    unlinkSync(path);
+    writeFileSync(join(folder, 'claude-2'), '2');
+    symlinkSync(join(folder, 'claude-2'), path);
+    const moved = await keyed();
+    expect(new Set([before, touched, moved].map(({ stamp }) => stamp)).size).toBe(3);
+    expect(new Set([before, touched, moved].map(({ key }) => key)).size).toBe(1);
+  });
+
+  test('a file that comes, changes or goes has another stamp', async () => {
+    const file = join(folder, 'CLAUDE.md');
+    const stamps = [(await keyed()).stamp];
+    for (const text of ['Be kind.', 'Be kinder']) {
+      writeFileSync(file, text);
+      stamps.push((await keyed()).stamp);
+    }
+    expect(new Set(stamps).size).toBe(3);
+    unlinkSync(file);
+    expect((await keyed()).stamp).toBe(stamps[0]);
+  });
+
+  test('a start that would be refused has no key', async () => {
+    const settings = { ...SETTINGS, agentOptions: { effort: 'endless' } };
+    expect(await startKeyOf(claude, { binary: { path }, settings })).toBeUndefined();
+  });
+
+  test('neither a key nor a stamp holds what went into it', async () => {
+    const env = { HOME: folder, ANTHROPIC_API_KEY: 'sk-of-the-daemon' };
+    expect(JSON.stringify(await keyed({ env, systemPrompt: 'between us' }))).not.toMatch(/sk-of|between/);
   });
 });

@@ -16,7 +16,7 @@ function lines(status: StatusView): string[] {
   const { daemon, keeper, pool, sessions, journal } = status;
   const leases = pool.leases.map((lease) => [
     `  ${lease.pid === undefined ? '-' : String(lease.pid)}`,
-    lease.sessions.join(', '),
+    lease.sessions.length === 0 ? '-' : lease.sessions.join(', '),
     lease.rssMb === undefined ? '' : `${String(lease.rssMb)} MB`,
     lease.evictable ? 'may be ended' : 'is kept',
     lease.reason,
@@ -37,5 +37,7 @@ function poolLine({ leases, maxWarm, waiting, perMessage = 0, maxPerMessage }: S
   const most = maxPerMessage === undefined ? '' : ` of at most ${String(maxPerMessage)}`;
   const beside = perMessage === 0 ? '' : `, ${String(perMessage)}${most} for one message`;
   const line = waiting === 0 ? '' : `, ${String(waiting)} waiting for a process`;
-  return `${String(leases.length)} of ${String(maxWarm)} warm${beside}${line}`;
+  const spares = leases.filter(({ sessions }) => sessions.length === 0).length;
+  const spare = spares === 0 ? '' : ` (${String(spares)} spare)`;
+  return `${String(leases.length)} of ${String(maxWarm)} warm${spare}${beside}${line}`;
 }

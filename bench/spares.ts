@@ -1,0 +1,148 @@
+/**
+ * Time from creating a session to the first token of its first message, sent in one go, on the real Claude and the fake model: with a process
+ * started for it (cold), with one that was ready before (a spare), and with an MCP server that never answers, cold and ahead. The message to a
+ * warm session beside it.
+ */
+import { startFakeModel } from '../src/testing/index.ts';
+import { agentConfig, realAgents, type RealAgents } from '../test/support/real-agents.ts';
+import {
+  BenchDaemon,
+  makeHome,
+  median,
+  RawClient,
+  RawStream,
+  removeHome,
+  report,
+  round,
+  sleep,
+} from './harness.ts';
+
+const PAIRS = Math.max(3, Math.round(Number(process.env['BENCH_PAIRS'] ?? 40) / 2));
+/** A server that never answers holds Claude's first turn up for 30 s from its start. */
+const SILENT = { mcpServers: { silent: { command: 'sleep', args: ['600'] } } };
+const SILENT_MS = 33_000;
+const SILENT_PAIRS = 3;
+
+interface Lease {
+  readonly sessions: readonly string[];
+  readonly reason: string;
+}
+
+interface Opened extends AsyncDisposable {
+  readonly daemon: BenchDaemon;
+}
+
+export async function spares(): Promise<void> {
+  await using model = await startFakeModel();
+  await using real = realAgents(model.url);
+  await using cold = await opened(real, 0);
+  await using ahead = await opened(real, 1);
+  const plain = await pairs(cold.daemon, ahead.daemon);
+  const silent = await withSilentServer(cold.daemon, ahead.daemon);
+  const [coldMs, spareMs, warmMs] = [plain.cold, plain.spare, plain.warm].map(median) as [
+    number,
+    number,
+    number,
+  ];
+  const silentMs = median(silent.spare);
+  report(
+    'spares',
+    [
+      { what: 'cold', ms: round(coldMs) },
+      { what: 'spare', ms: round(spareMs) },
+      { what: 'second message of that session', ms: round(warmMs) },
+      { what: 'cold, with an MCP server that never answers', ms: round(silent.cold) },
+      { what: 'spare, with that server', ms: round(silentMs) },
+    ],
+    {
+      pairs: plain.cold.length,
+      spareOverCold: round(median(plain.spare.map((value, index) => value / (plain.cold[index] ?? 0))), 2),
+      spareOverWarm: round(spareMs / warmMs, 1),
+      silentOverPlainSpare: round(silentMs / spareMs, 2),
+    },
+  );
+}
+
+async function opened(real: RealAgents, spares: number): Promise<Opened> {
+  const home = makeHome(`[pool]\nspares = ${String(spares)}\n${agentConfig(real)}`);
+  const { PATH: _, ...env } = real.claude.env;
+  const daemon = await BenchDaemon.start(home, env);
+  return {
+    daemon,
+    async [Symbol.asyncDispose]() {
+      await daemon.stop();
+      removeHome(home);
+    },
+  };
+}
+
+async function pairs(
+  cold: BenchDaemon,
+  ahead: BenchDaemon,
+): Promise<{ cold: number[]; spare: number[]; warm: number[] }> {
+  const figures = { cold: [] as number[], spare: [] as number[], warm: [] as number[] };
+  // The first of each makes the directories of a new home, and is the reason for the first spare.
+  for (const daemon of [cold, ahead]) await createAndSend(daemon, {});
+  for (let pair = 0; pair < PAIRS; pair += 1) {
+    await spareOf(ahead);
+    await sleep(500);
+    figures.cold.push((await createAndSend(cold, {})).first);
+    const { first, second } = await createAndSend(ahead, {});
+    figures.spare.push(first);
+    figures.warm.push(second);
+  }
+  return figures;
+}
+
+async function withSilentServer(
+  cold: BenchDaemon,
+  ahead: BenchDaemon,
+): Promise<{ cold: number; spare: number[] }> {
+  const [first] = await Promise.all([createAndSend(cold, SILENT), createAndSend(ahead, SILENT)]);
+  const spare: number[] = [];
+  for (let pair = 0; pair < SILENT_PAIRS; pair += 1) {
+    await spareOf(ahead);
+    await sleep(SILENT_MS);
+    spare.push((await createAndSend(ahead, SILENT)).first);
+  }
+  return { cold: first.first, spare };
+}
+
+async function createAndSend(
+  daemon: BenchDaemon,
+  more: Readonly<Record<string, unknown>>,
+): Promise<{ readonly first: number; readonly second: number }> {
+  const began = performance.now();
+  const session = await daemon.session('claude', more);
+  const stream = await RawStream.open(daemon, session);
+  const say = async (since: number): Promise<number> => {
+    const delta = stream.next('event: message.delta');
+    const completed = stream.next('event: turn.completed');
+    // A connection that was idle for as long as a cold start may take would be closed.
+    const client = await RawClient.open(daemon);
+    client.post(`/v1/sessions/${session}/turns`, { input: 'say hello there' });
+    const at = await delta;
+    await completed;
+    client.close();
+    return at - since;
+  };
+  const first = await say(began);
+  const second = await say(performance.now());
+  stream.close();
+  await daemon.request('DELETE', `/v1/sessions/${session}`);
+  return { first, second };
+}
+
+/** Resolves when one is ready. */
+async function spareOf(daemon: BenchDaemon): Promise<void> {
+  for (;;) {
+    const { pool }: { pool: { leases: readonly Lease[] } } = await daemon.request('GET', '/v1/status');
+    if (
+      pool.leases.some(
+        ({ sessions, reason }) => sessions.length === 0 && reason.startsWith('a spare process: '),
+      )
+    )
+      return;
+    await sleep(20);
+  }
+}
