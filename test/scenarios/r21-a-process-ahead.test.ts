@@ -269,9 +269,11 @@ test('kill -9 of the daemon behind the assignment: the same process has the mess
   await using home = homeWith('');
   const first = await TestDaemon.start(home);
   const env = { FAKE_AGENT_LOG: join(home.cwd, 'received') };
-  await first.session('claude', { env });
+  const like = { env, mcpServers: { tools: { command: 'true' } } };
+  await first.session('claude', like);
   const spare = await ready(first);
-  const session = await first.session('claude', { env });
+  const session = await first.session('claude', like);
+  const files = join(home.path, 'secrets', `${spare.runtime}.files`);
   const gate = join(home.cwd, 'gate');
   const turn = await first.send(session, `hold ${gate}`);
   await first.kill9();
@@ -283,6 +285,11 @@ test('kill -9 of the daemon behind the assignment: the same process has the mess
   const received = readFileSync(env.FAKE_AGENT_LOG, 'utf8').split('\n').filter(Boolean);
   expect(received.length).toBe(2);
   checkJournal(await daemon.events(session));
+  // The file that names its servers is there as long as the process is.
+  expect(existsSync(join(files, 'mcp.json'))).toBe(true);
+  await daemon.request('DELETE', `/v1/sessions/${session}`);
+  await daemon.follow(session, (event) => event.type === 'runtime.ended');
+  await until(() => !existsSync(files));
   await daemon.stop();
   expect(marked(home.path)).toEqual([]);
 });
@@ -311,4 +318,34 @@ test('a session whose process went before its first message starts again under a
   expect([before?.['resumed'], after?.['resumed'], after?.['pid']]).toEqual([false, false, spare.pid]);
   checkJournal(await daemon.events(session));
   await daemon.stop();
+});
+
+test('where no process is started with a session, its first message has the spare', async () => {
+  await using home = homeWith('warmOnCreate = false');
+  const daemon = await TestDaemon.start(home);
+  await daemon.session('claude');
+  const spare = await ready(daemon);
+  const session = await daemon.session('claude');
+  expect(await startedOf(daemon, session)).toEqual([]);
+  expect((await daemon.turn(session, 'say hello')).data['text']).toBe('hello');
+  expect(await startedOf(daemon, session)).toMatchObject([{ pid: spare.pid, spare: true, resumed: false }]);
+  checkJournal(await daemon.events(session));
+  await daemon.stop();
+});
+
+test('of many that come at once one has the spare, and each has an answer of its own', async () => {
+  await using home = homeWith('maxWarm = 3');
+  const daemon = await TestDaemon.start(home);
+  await daemon.session('claude');
+  const spare = await ready(daemon);
+  const sessions = await Promise.all(Array.from({ length: 4 }, () => daemon.session('claude')));
+  const said = await Promise.all(sessions.map((session, at) => daemon.turn(session, `say ${String(at)}`)));
+  expect(said.map(({ data }) => data['text'])).toEqual(['0', '1', '2', '3']);
+  const pids = await Promise.all(
+    sessions.map(async (one) => (await startedOf(daemon, one)).map(({ pid }) => pid)),
+  );
+  expect(pids.flat().filter((pid) => pid === spare.pid)).toHaveLength(1);
+  for (const session of sessions) checkJournal(await daemon.events(session));
+  await daemon.stop();
+  expect(marked(home.path)).toEqual([]);
 });
