@@ -147,7 +147,8 @@ test('connections: one too many is told so, many too many are dropped, and the r
       return socket;
     }),
   );
-  const ask = (): Promise<RawAnswer> => sendRaw(port(), requestText('GET /v1/health', lines('x')));
+  const ask = (): Promise<RawAnswer> =>
+    sendRaw(port(), requestText('GET /v1/health', lines('x', ['Connection: close'])));
   await until(async () => (await ask()).status === 429);
   expect(problemOf(await ask())).toEqual([
     429,
