@@ -3,7 +3,15 @@
  * The only place that gives the policy a file system.
  */
 import { lstatSync, realpathSync } from 'node:fs';
-import { compilePolicy, judge, mayChange, type Call, type Files, type Policy } from '../policy/index.ts';
+import {
+  compilePolicy,
+  judge,
+  mayChange,
+  readPolicy,
+  type Call,
+  type Files,
+  type Policy,
+} from '../policy/index.ts';
 import type { PolicyRule, TurnInput } from '../protocol/index.ts';
 import type { DecideContext } from '../session/inputs.ts';
 import type { ReadOnly, SessionSpec } from '../session/ports.ts';
@@ -16,7 +24,7 @@ export function judgeOf(configured: readonly PolicyRule[]): DecideContext['judge
   const ours = compilePolicy(configured, 'permissions.rules');
   const compiled = new WeakMap<readonly PolicyRule[], Policy>();
   const policyOf = (rules: readonly PolicyRule[]): Policy => {
-    const known = compiled.get(rules) ?? compilePolicy(rules);
+    const known = compiled.get(rules) ?? readPolicy(rules);
     compiled.set(rules, known);
     return known;
   };
@@ -28,8 +36,9 @@ export function judgeOf(configured: readonly PolicyRule[]): DecideContext['judge
     const rules = [policyOf(spec.permissionPolicy ?? []), ours];
     const verdict = judge(rules, tool, { cwd: spec.cwd, files: FILES });
     if (verdict === undefined) return byMode(spec, tool, ask.check === true);
-    const message = `A rule denies this (${verdict.rule})`;
-    return verdict.decision === 'deny' ? { ...verdict, message } : verdict;
+    const { rule, decision } = verdict;
+    if (decision === 'deny') return { decision, rule, message: `A rule denies this (${rule})` };
+    return decision === 'ask' ? { decision, rule, message: `A rule asks (${rule})` } : { decision, rule };
   };
 }
 

@@ -20,16 +20,35 @@ export type Policy = readonly CompiledRule[];
 /** Throws `bad_request` naming the rule that could not be meant, and what to write instead. */
 export function compilePolicy(rules: readonly PolicyRule[], origin = 'permissionPolicy'): Policy {
   return rules.map((rule, at) => {
-    const place = `${origin}[${String(at)}]`;
-    const { tool, match, decision } = rule;
-    const read = faultOf(rule) ?? (match === undefined ? undefined : readPattern(tool, match));
-    if (read !== undefined && 'problem' in read)
-      throw new PilotlightError('bad_request', `${place}: ${read.problem}`, {
-        fix: 'See docs/policies.md for what a rule may be.',
-      });
-    const words = `${place}: ${decision} ${tool}${match === undefined ? '' : ` ${match}`}`;
-    return { decision, words, kind: kindNamed(tool), tool: wild(tool), pattern: read };
+    const compiled = compileRule(rule, `${origin}[${String(at)}]`);
+    if (!('problem' in compiled)) return compiled;
+    throw new PilotlightError('bad_request', compiled.problem, {
+      fix: 'See docs/policies.md for what a rule may be.',
+    });
   });
+}
+
+/**
+ * Rules that were accepted once. One that this version does not understand may have been meant to deny whatever is asked: with it all is asked about,
+ * unless another denies it.
+ */
+export function readPolicy(rules: readonly PolicyRule[], origin = 'permissionPolicy'): Policy {
+  const compiled = rules.map((rule, at) => compileRule(rule, `${origin}[${String(at)}]`));
+  const strange = compiled.flatMap((one): CompiledRule[] => ('problem' in one ? [askAll(one.problem)] : []));
+  return [...strange, ...compiled.flatMap((one) => ('problem' in one ? [] : [one]))];
+}
+
+function askAll(problem: string): CompiledRule {
+  const words = `${problem}; this version does not understand the rule`;
+  return { decision: 'ask', words, kind: undefined, tool: wild('*'), pattern: undefined };
+}
+
+function compileRule(rule: PolicyRule, place: string): CompiledRule | { readonly problem: string } {
+  const { tool, match, decision } = rule;
+  const read = faultOf(rule) ?? (match === undefined ? undefined : readPattern(tool, match));
+  if (read !== undefined && 'problem' in read) return { problem: `${place}: ${read.problem}` };
+  const words = `${place}: ${decision} ${tool}${match === undefined ? '' : ` ${match}`}`;
+  return { decision, words, kind: kindNamed(tool), tool: wild(tool), pattern: read };
 }
 
 function faultOf({ tool, match = '' }: PolicyRule): { readonly problem: string } | undefined {

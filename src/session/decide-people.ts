@@ -32,17 +32,24 @@ export function asked(state: SessionState, ask: AgentAsk, context: DecideContext
   };
   const stopped = state.turn.kind !== 'running' || state.turn.stopping !== undefined;
   if (stopped && ask.check === true) return NOTHING;
-  const facts: Fact[] = [requested(state, { ask, open }, context), { type: '#asked', ask: open }];
+  const verdict = stopped || ask.kind === 'question' ? undefined : verdictOf(state, { ask, rule }, context);
+  const why = verdict?.decision === 'ask' ? verdict.message : undefined;
+  const facts: Fact[] = [
+    requested(state, { ask: because(ask, why), open }, context),
+    { type: '#asked', ask: open },
+  ];
   if (stopped)
     return {
       facts: [...facts, resolved(state, open, { decision: 'cancelled', by: { kind: 'turn_end' } })],
       effects: [],
     };
-  const verdict = ask.kind === 'question' ? undefined : verdictOf(state, { ask, rule }, context);
-  if (verdict === undefined || verdict.decision === 'ask')
-    return ask.check === true
-      ? { facts: [], effects: [answer(open, { decision: verdict?.decision ?? 'pass' })] }
-      : { facts, effects: [] };
+  if (verdict === undefined || verdict.decision === 'ask') {
+    const given: AskAnswer = {
+      decision: verdict?.decision ?? 'pass',
+      ...(why === undefined ? {} : { message: why }),
+    };
+    return ask.check === true ? { facts: [], effects: [answer(open, given)] } : { facts, effects: [] };
+  }
   const { decision, message } = verdict;
   const by: By = { kind: 'policy', name: verdict.rule };
   const said = message === undefined ? {} : { message };
@@ -50,6 +57,12 @@ export function asked(state: SessionState, ask: AgentAsk, context: DecideContext
     facts: [...facts, resolved(state, open, { decision, by, rule: verdict.rule, ...said })],
     effects: [answer(open, { decision, ...said })],
   };
+}
+
+/** With the rule that wants a person asked, unless the agent was told it and says so. */
+function because(ask: AgentAsk, why: string | undefined): AgentAsk {
+  if (why === undefined || ask.reason?.includes(why) === true) return ask;
+  return { ...ask, reason: ask.reason === undefined ? why : `${ask.reason}; ${why}` };
 }
 
 /** What a rule denies stays denied, also what a person allowed for the session before the rule was there. */

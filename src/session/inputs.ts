@@ -89,7 +89,7 @@ export interface Verdict {
   readonly decision: 'allow' | 'deny' | 'ask';
   /** The rule, in words. */
   readonly rule: string;
-  /** What the agent reads of a denial. */
+  /** What the agent reads of a denial, or a person of why they are asked. */
   readonly message?: string;
 }
 
