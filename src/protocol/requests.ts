@@ -9,6 +9,11 @@ import { McpServers } from './mcp.ts';
 import { SessionMode } from './views.ts';
 
 const Name = z.string().min(1).max(200);
+/** Which names there are only the agent's API knows. One that begins with a dash would be another flag. */
+const Model = z
+  .string()
+  .max(200)
+  .regex(/^[^-\s\p{Cc}][^\p{Cc}]*$/u, 'the name of a model: no dash in front, no control characters');
 /** Of a credential too: an unknown one is a variable of the agent. */
 const ReadOnly = z.strictObject({ reason: z.string().max(2000).exactOptional() });
 const EnvName = z
@@ -39,7 +44,7 @@ const Policy = z.array(PolicyRule).max(1000);
 export const CreateSession = z.strictObject({
   agent: z.string().min(1),
   cwd: z.string().min(1),
-  model: z.string().min(1).max(200).optional(),
+  model: Model.optional(),
   mode: SessionMode.optional(),
   readOnly: ReadOnly.optional(),
   systemPrompt: z.string().max(100_000).optional(),
@@ -63,7 +68,7 @@ export type CreateSession = z.infer<typeof CreateSession>;
 
 export const UpdateSession = z.strictObject({
   name: Name.optional(),
-  model: z.string().min(1).max(200).optional(),
+  model: Model.optional(),
   mode: SessionMode.optional(),
   readOnly: ReadOnly.nullable().optional(),
   credentials: Credentials.optional(),
