@@ -4,6 +4,7 @@ import { holdOf, type Hold } from '../session/hold.ts';
 import type { SessionInput } from '../session/inputs.ts';
 import type { Slot } from '../session/ports.ts';
 import type { Session } from '../session/session.ts';
+import type { HostedRuntime } from './ports.ts';
 
 export type UnloadReason = Extract<SessionInput, { kind: 'unload' }>['reason'];
 
@@ -46,6 +47,12 @@ export function placeFor(
     return { ...place, perMessage: verdict.kind === 'per-message' };
   const { takes } = verdict;
   return { ...place, perMessage: takes === 'own', takes, gate: Promise.withResolvers<void>() };
+}
+
+/** Its process, once there is one. */
+export function pidOf(place: Place | undefined, runtime: HostedRuntime | undefined): number | undefined {
+  const link = place?.session.state.runtime;
+  return runtime?.pid ?? (link?.kind === 'ready' ? link.pid : undefined);
 }
 
 /** Whether it stands in the line. */

@@ -1,6 +1,7 @@
 /** The pool as a person sees it: which process is there for whom, why it may or may not be ended, who waits. Pure. */
 import { verdictOf, type Lease, type PoolLimits } from '../pool/index.ts';
 import type { StatusView } from '../protocol/index.ts';
+import type { LetGo } from './let-go.ts';
 
 export interface PoolShown {
   /** Those for one message too; they hold no slot and are only counted. */
@@ -10,9 +11,10 @@ export interface PoolShown {
   readonly waiting: number;
   /** Undefined until there is a process. */
   readonly pid: (runtime: string) => number | undefined;
+  readonly ended: readonly LetGo[];
 }
 
-export function poolView({ leases, limits, waiting, pid }: PoolShown): StatusView['pool'] {
+export function poolView({ leases, limits, waiting, pid, ended }: PoolShown): StatusView['pool'] {
   const warm = leases.filter((lease) => lease.kind === 'warm');
   return {
     maxWarm: limits.maxWarm,
@@ -20,6 +22,7 @@ export function poolView({ leases, limits, waiting, pid }: PoolShown): StatusVie
     waiting,
     perMessage: leases.length - warm.length,
     maxPerMessage: limits.maxPerMessage,
+    ended: [...ended],
   };
 }
 

@@ -18,21 +18,22 @@ import {
   seconds,
   verdictOf,
   worn,
-  type Asking,
   type Lease,
   type PoolLimits,
   type PoolView,
   type Verdict,
 } from '../pool/index.ts';
 import { PilotlightError, type StatusView } from '../protocol/index.ts';
-import { degradedAt } from '../session/degrade.ts';
 import { holdOf } from '../session/hold.ts';
 import type { SessionInput } from '../session/inputs.ts';
 import type { Draft, RuntimeRecord, SessionSpec, Slot } from '../session/ports.ts';
 import type { Session } from '../session/session.ts';
 import type { SessionState } from '../session/state.ts';
+import { asking, askingOf } from './asking.ts';
+import { LetGoes } from './let-go.ts';
 import {
   leaseOf,
+  pidOf,
   placed,
   placeFor,
   slotOf,
@@ -68,11 +69,13 @@ export class Slots {
   readonly #places = new Map<string, Place>();
   readonly #rounds: Rounds;
   readonly #tooBig: Pick<Rounds, 'stop'> | undefined;
+  readonly #letGoes: LetGoes;
   #closed = false;
 
   constructor(ports: SlotsPorts) {
     this.#ports = ports;
     this.#limits = ports.limits;
+    this.#letGoes = new LetGoes(ports.runtime);
     const everyMs = Math.min(
       ROUND_MS,
       Math.max(SHORTEST_ROUND_MS, Math.ceil(ports.limits.idleTimeoutMs / 5)),
@@ -181,7 +184,7 @@ export class Slots {
 
   /** Whether a session of this state runs warm, where there is room. */
   warms(state: SessionState): boolean {
-    return notWarm(this.#asking(state, Date.now()), this.#limits) === undefined;
+    return notWarm(askingOf(state, Date.now()), this.#limits) === undefined;
   }
 
   /** Something starts or works: no moment for what can wait. */
@@ -200,10 +203,8 @@ export class Slots {
       leases: this.#leases(),
       limits: this.#limits,
       waiting: this.#line().length,
-      pid: (runtime) => {
-        const link = this.#places.get(runtime)?.session.state.runtime;
-        return this.#ports.runtime(runtime)?.pid ?? (link?.kind === 'ready' ? link.pid : undefined);
-      },
+      pid: (runtime) => pidOf(this.#places.get(runtime), this.#ports.runtime(runtime)),
+      ended: this.#letGoes.newest,
     });
   }
 
@@ -216,13 +217,7 @@ export class Slots {
   }
 
   #verdict(state: SessionState, now: number): Verdict {
-    return decideLease(this.#asking(state, now), this.view, this.#limits);
-  }
-
-  #asking(state: SessionState, now: number): Asking {
-    const degraded = degradedAt(state, now);
-    const reason = degraded === undefined ? undefined : `its warm process failed: ${degraded.reason}`;
-    return { ...asking(state.spec), degraded: reason };
+    return decideLease(askingOf(state, now), this.view, this.#limits);
   }
 
   get view(): PoolView {
@@ -284,19 +279,22 @@ export class Slots {
 
   /** In the draft of the one that needs the slot. */
   #evict(draft: Draft, lease: Lease, words: string): void {
+    const place = this.#places.get(lease.runtime);
+    draft.afterCommit(this.#letGoes.noting(lease, place, { reason: 'evicted', words }));
     if (lease.spare !== undefined) return this.#ports.spares.end(draft, lease.runtime);
-    this.#places.get(lease.runtime)?.session.apply(draft, [unloading(lease, 'evicted', words)]);
+    place?.session.apply(draft, [unloading(lease, 'evicted', words)]);
   }
 
   /** In a commit of its own; the session may decline. */
   #unload(lease: Lease, reason: UnloadReason, words: string): void {
-    if (lease.spare !== undefined) return this.#ports.spares.unload(lease.runtime);
     const place = this.#places.get(lease.runtime);
+    const note = this.#letGoes.noting(lease, place, { reason, words });
+    if (lease.spare !== undefined) return (this.#ports.spares.unload(lease.runtime), note());
     if (place === undefined || place.unloading === true) return;
     place.unloading = true;
     place.session
       .submit(unloading(lease, reason, words))
-      .catch(this.#ports.report)
+      .then(note, this.#ports.report)
       .finally(() => {
         place.unloading = false;
       });
@@ -353,8 +351,4 @@ export class Slots {
       this.#unload(lease, 'evicted', 'there are more warm processes than pool.maxWarm');
     this.#moveOn();
   }
-}
-
-function asking({ model }: Pick<SessionSpec, 'model'>): Asking {
-  return model === undefined ? {} : { model };
 }

@@ -124,6 +124,18 @@ export const StatusView = z.object({
     /** Processes that serve one message and hold no slot. */
     perMessage: z.number().optional(),
     maxPerMessage: z.number().optional(),
+    /** What the pool has ended of late, newest first; `words`: why, as a person reads it. Forgotten with the daemon; the events are not. */
+    ended: z
+      .array(
+        z.object({
+          at: z.string(),
+          pid: z.number().optional(),
+          sessions: z.array(z.string()),
+          reason: z.string(),
+          words: z.string(),
+        }),
+      )
+      .optional(),
   }),
   sessions: z.object({ open: z.number(), working: z.number() }),
   journal: z.object({ bytes: z.number(), events: z.number(), epoch: z.string(), full: z.boolean() }),

@@ -27,7 +27,9 @@ path = "${agentsDir}fake-codex.mjs"
 const of = (events: readonly Event[], type: string): Event[] => events.filter((event) => event.type === type);
 const isNotice = (code: string) => (event: Event) => event.type === 'notice' && event.data['code'] === code;
 
-async function pool(daemon: TestDaemon): Promise<{ leases: Record<string, unknown>[]; waiting: number }> {
+async function pool(
+  daemon: TestDaemon,
+): Promise<{ leases: Record<string, unknown>[]; waiting: number; ended?: unknown }> {
   return (await daemon.request('GET', '/v1/status')).body.pool;
 }
 
@@ -52,6 +54,10 @@ for (const agent of ['claude', 'codex'])
     const events = await daemon.follow(first, (event) => event.type === 'runtime.ended');
     expect(of(events, 'runtime.ended')[0]?.data).toMatchObject({ reason: 'evicted' });
     expect(events.find(isNotice('runtime_evicted'))?.data['message']).toContain(third);
+    const { pid } = of(events, 'runtime.started')[0]?.data ?? {};
+    expect((await pool(daemon)).ended).toMatchObject([
+      { sessions: [first], pid, reason: 'evicted', words: `its slot is needed by session ${third}` },
+    ]);
     expect(of(await daemon.events(second), 'runtime.ended')).toEqual([]);
     const view = (await daemon.request('GET', `/v1/sessions/${first}`)).body;
     expect([view.state, view.runtime.kind]).toEqual(['asleep', 'none']);

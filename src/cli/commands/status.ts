@@ -30,7 +30,19 @@ function lines(status: StatusView): string[] {
     `journal   ${(journal.bytes / 1024 / 1024).toFixed(1)} MB, ${String(journal.events)} events${journal.full ? ', THE DISK IS FULL' : ''}`,
     `pool      ${poolLine(pool)}`,
     ...(leases.length === 0 ? [] : [table(leases)]),
+    ...ended(pool.ended ?? []),
   ];
+}
+
+function ended(newest: NonNullable<StatusView['pool']['ended']>): string[] {
+  if (newest.length === 0) return [];
+  const rows = newest.map(({ at, pid, sessions: of, words }) => [
+    `  ${pid === undefined ? '-' : String(pid)}`,
+    of.length === 0 ? '(spare)' : of.join(', '),
+    at.slice(11, 19),
+    words,
+  ]);
+  return ['ended     by the pool, newest first; the next message brings a session back', table(rows)];
 }
 
 function poolLine({ leases, maxWarm, waiting, perMessage = 0, maxPerMessage }: StatusView['pool']): string {
