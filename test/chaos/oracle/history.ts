@@ -55,6 +55,8 @@ export interface SessionHistory {
   readonly turns: readonly TurnSeen[];
   readonly messages: readonly Message[];
   readonly followers: readonly Follower[];
+  /** What people answered to its agent's requests. */
+  readonly answers: readonly Answered[];
   /** User messages in the order in which agents logged them. */
   readonly received: readonly Received[];
   /** Whether a client asked to interrupt a turn of it, or to close it. */
@@ -89,6 +91,17 @@ export interface Answer {
   readonly code?: string | undefined;
   /** What came of earlier tries with the same key. */
   readonly before?: readonly string[];
+}
+
+/** One person's answer to a request of an agent, and what came of it. */
+export interface Answered {
+  readonly request: string;
+  readonly decision: string;
+  readonly unsure: boolean;
+  readonly status?: number;
+  readonly code?: string | undefined;
+  /** How it was resolved, as the answer says. */
+  readonly told?: { readonly decision?: string; readonly by?: { readonly kind?: string } };
 }
 
 /** What a completed turn must have said. */
@@ -130,7 +143,7 @@ export interface Decoy {
 }
 
 export interface Violation {
-  readonly promise: 'P1' | 'P2' | 'P3' | 'P4' | 'P5' | 'P6';
+  readonly promise: 'P1' | 'P2' | 'P3' | 'P4' | 'P5' | 'P6' | 'P8';
   readonly session?: string | undefined;
   readonly turn?: string | undefined;
   readonly what: string;

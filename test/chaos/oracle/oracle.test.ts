@@ -50,6 +50,7 @@ function history(session: Partial<SessionHistory> = {}, more: Partial<History> =
         turns: [],
         messages: [MESSAGE],
         followers: [],
+        answers: [],
         received: [{ pid: 1, text: INPUT }],
         interrupted: false,
         closed: false,
@@ -320,4 +321,95 @@ test('what was seen while it ran is told as it is', () => {
   expect(found({}, { troubles: [{ promise: 'P5', what: 'no daemon came up' }] })).toEqual([
     'P5 no daemon came up',
   ]);
+});
+
+const ASK = 'say m1 hello then ask';
+const allowed = { id: 'prm_1', decision: 'allow', by: { kind: 'client', name: 'home' } };
+const asked: Message = { ...MESSAGE, input: ASK, expects: { kind: 'has', text: 'm1 hello permission:' } };
+
+function asking(
+  resolved: readonly Event['data'][],
+  text = 'm1 hello permission: allowed: true',
+): Partial<SessionHistory> {
+  const of = (type: string, data: Event['data']): Event => ({ ...event(0, type, data), turn: 'trn_1' });
+  const events = [
+    event(1, 'session.created'),
+    event(2, 'runtime.started', { pid: 1 }),
+    event(3, 'turn.queued', { input: ASK }),
+    event(4, 'turn.started', { origin: 'user' }),
+    of('permission.requested', { id: 'prm_1', kind: 'tool' }),
+    ...resolved.map((data) => of('permission.resolved', data)),
+    event(6, 'message.completed', { message: 'a', text }),
+    event(7, 'turn.completed', { text }),
+  ];
+  return {
+    journal: events.map((one, index) => ({ ...one, seq: index + 1 })),
+    messages: [asked],
+    received: [{ pid: 1, text: ASK }],
+    answers: [
+      { request: 'prm_1', decision: 'allow', unsure: false, status: 200 },
+      {
+        request: 'prm_1',
+        decision: 'deny',
+        unsure: false,
+        status: 409,
+        code: 'already_resolved',
+        told: { decision: 'allow', by: { kind: 'client' } },
+      },
+    ],
+  };
+}
+
+test('a request that one of two answered, who is told to the other, is good', () => {
+  expect(found(asking([allowed]))).toEqual([]);
+});
+
+test('P8: resolved twice, never, by its deadline with leave, or behind the ending', () => {
+  expect(found(asking([allowed, allowed]))).toContain('P8 request prm_1 is resolved 2 times');
+  expect(found(asking([]))).toContain('P8 request prm_1 is open behind the ending of its turn at 7');
+  expect(found({ ...asking([{ ...allowed, by: { kind: 'deadline' } }]), answers: [] })).toEqual([
+    'P8 request prm_1 was resolved as allow by its deadline',
+  ]);
+  const { journal = [], ...rest } = asking([allowed]);
+  const late = [...journal.filter(({ type }) => type !== 'permission.resolved'), ...journal.slice(5, 6)];
+  expect(found({ ...rest, journal: late.map((one, index) => ({ ...one, seq: index + 1 })) })).toContain(
+    'P8 request prm_1 is resolved behind the ending of its turn',
+  );
+});
+
+test('P8: two answers taken, one taken and another written, nobody’s answer, a loser told otherwise', () => {
+  const good = asking([allowed]);
+  const [first, second] = good.answers ?? [];
+  if (first === undefined || second === undefined) throw new Error('no answers');
+  expect(found({ ...good, answers: [first, first] })).toEqual(['P8 request prm_1 was answered 2 times']);
+  expect(found({ ...good, answers: [{ ...first, decision: 'deny' }] })).toEqual([
+    'P8 request prm_1 was answered with deny and resolved as allow',
+  ]);
+  expect(found({ ...good, answers: [second] })).toEqual([
+    'P8 request prm_1 is said to be answered by a client, and nobody did',
+  ]);
+  const told = { decision: 'deny', by: { kind: 'deadline' } };
+  expect(found({ ...good, answers: [first, { ...second, told }] })).toEqual([
+    'P8 request prm_1 is said to be deny by deadline, and is allow by client',
+  ]);
+  expect(found({ ...good, answers: [first, { ...second, status: 404, code: 'not_found' }] })).toEqual([
+    'P8 request prm_1 was answered with 404 not_found',
+  ]);
+});
+
+test('P8: an agent that heard another answer, or a second one', () => {
+  expect(found(asking([allowed], 'm1 hello permission: denied: no'))).toEqual([
+    'P8 was resolved as allowed, and its agent heard denied',
+  ]);
+  expect(found(asking([allowed], 'm1 hello permission: allowed: a permission: allowed: a'))).toEqual([
+    'P8 was resolved as allowed, and its agent heard allowed,allowed',
+  ]);
+});
+
+test('P8: resolved and never asked', () => {
+  const { journal = [], ...rest } = asking([allowed]);
+  const unasked = journal.filter(({ type }) => type !== 'permission.requested');
+  expect(
+    found({ ...rest, journal: unasked.map((one, index) => ({ ...one, seq: index + 1 })), answers: [] }),
+  ).toContain('P8 request prm_1 is resolved and was never asked');
 });

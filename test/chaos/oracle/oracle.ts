@@ -3,6 +3,7 @@ import { deliveryViolations } from './delivery.ts';
 import { endingViolations } from './endings.ts';
 import type { History, Violation } from './history.ts';
 import { orderViolations } from './order.ts';
+import { questionViolations } from './questions.ts';
 import { processViolations } from './processes.ts';
 import { textViolations } from './text.ts';
 
@@ -12,6 +13,7 @@ export function judge(history: History): Violation[] {
     ...orderViolations(history),
     ...deliveryViolations(history),
     ...textViolations(history),
+    ...questionViolations(history),
     ...processViolations(history),
     ...history.troubles,
   ];

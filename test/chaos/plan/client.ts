@@ -2,6 +2,7 @@
 import type { Dice } from './dice.ts';
 import { SPOILS } from './faults.ts';
 import { planMessage, type PlannedMessage } from './message.ts';
+import { peopleOf, type PlannedAnswers } from './people.ts';
 import type { Profile } from './plan.ts';
 
 export interface PlannedSend {
@@ -19,7 +20,14 @@ export interface PlannedSend {
   readonly again: boolean;
 }
 
-export type PlannedStep = PlannedSend | { readonly kind: 'close'; readonly pauseMs: number };
+/** Changes what can be changed while it lives; the process may be replaced for it. */
+export interface PlannedChange {
+  readonly kind: 'change';
+  readonly pauseMs: number;
+  readonly change: Readonly<Record<string, unknown>>;
+}
+
+export type PlannedStep = PlannedSend | PlannedChange | { readonly kind: 'close'; readonly pauseMs: number };
 
 export interface PlannedLeg {
   readonly readMs: number;
@@ -31,6 +39,9 @@ export interface PlannedLeg {
 
 export interface PlannedClient {
   readonly agent: 'claude' | 'codex';
+  /** Whether its agents ask, and how people answer. */
+  readonly asks: boolean;
+  readonly people: readonly PlannedAnswers[];
   readonly steps: readonly PlannedStep[];
   readonly followers: readonly (readonly PlannedLeg[])[];
 }
@@ -43,16 +54,23 @@ export interface ClientWish {
 
 export function planClient(dice: Dice, wish: ClientWish): PlannedClient {
   const agent = dice.pick(['claude', 'codex'] as const);
+  const asks = dice.chance(0.5);
   return {
     agent,
-    steps: stepsOf(dice, agent, wish),
+    asks,
+    people: peopleOf(dice),
+    steps: stepsOf(dice, { agent, asks }, wish),
     followers: Array.from({ length: dice.between(1, 2) }, () => legsOf(dice, wish.ms)),
   };
 }
 
 const FLOODS: Partial<Readonly<Record<Profile, number>>> = { shutdown: 0, disk: 2000, all: 2000 };
 
-function stepsOf(dice: Dice, agent: string, { place, profile, ms }: ClientWish): PlannedStep[] {
+function stepsOf(
+  dice: Dice,
+  { agent, asks }: { readonly agent: string; readonly asks: boolean },
+  { place, profile, ms }: ClientWish,
+): PlannedStep[] {
   const steps: PlannedStep[] = [];
   const faults = profile === 'faults' || profile === 'all';
   const floods = FLOODS[profile] ?? 8000;
@@ -64,12 +82,18 @@ function stepsOf(dice: Dice, agent: string, { place, profile, ms }: ClientWish):
       steps.push({ kind: 'close', pauseMs });
       spoiled = false;
     }
+    if (dice.chance(0.05)) steps.push({ kind: 'change', pauseMs: 0, change: changeOf(dice, asks) });
     const marker = `m${String(place)}x${String(number)}x`;
     const message = planMessage(dice, { agent, marker, faults, floods });
     steps.push(sendOf(dice, spoiled ? { ...message, calm: false } : message, pauseMs));
     spoiled ||= SPOILS.test(message.fault ?? '');
   }
   return steps;
+}
+
+function changeOf(dice: Dice, asks: boolean): PlannedChange['change'] {
+  const harmless = { name: `n${String(dice.between(0, 9))}` };
+  return asks ? dice.pick([harmless, { mode: 'acceptEdits' }, { mode: 'default' }]) : harmless;
 }
 
 function sendOf(dice: Dice, message: PlannedMessage, pauseMs: number): PlannedSend {

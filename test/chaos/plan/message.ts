@@ -25,11 +25,12 @@ export interface Wish {
   readonly floods: number;
 }
 
-type Kind = 'say' | 'stream' | 'tool' | 'think' | 'flood' | 'child' | 'tool-hang' | 'fault';
+type Kind = 'ask' | 'say' | 'stream' | 'tool' | 'think' | 'flood' | 'child' | 'tool-hang' | 'fault';
 
 export function planMessage(dice: Dice, wish: Wish): PlannedMessage {
   const weights: Record<Kind, number> = {
     say: 3,
+    ask: 4,
     stream: 6,
     tool: 3,
     think: 1,
@@ -44,6 +45,12 @@ export function planMessage(dice: Dice, wish: Wish): PlannedMessage {
 const calm = { calm: true, endless: false };
 
 const KINDS: Readonly<Record<Kind, (dice: Dice, wish: Wish) => PlannedMessage>> = {
+  ask: (_, { marker }) => ({
+    marker,
+    input: `say ${marker} then ask`,
+    expects: { kind: 'has', text: `${marker} permission:` },
+    ...calm,
+  }),
   say: (_, { marker }) => said(marker, `say ${marker} is all`, `${marker} is all`),
   stream(dice, { marker }) {
     const [count, ms] = [dice.between(2, 40), dice.between(1, 40)];

@@ -49,7 +49,7 @@ function planClient(
     if (dice.chance(0.02)) return { kind: 'close', pauseMs: 0 } satisfies PlannedStep;
     return sendOf(dice, `m${String(wish.place)}x${String(number)}x`);
   });
-  return { agent, steps, followers: [legsOf(dice, count)] };
+  return { agent, asks: false, people: [], steps, followers: [legsOf(dice, count)] };
 }
 
 function sendOf(dice: Dice, marker: string): PlannedStep {

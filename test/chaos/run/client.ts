@@ -8,6 +8,7 @@ import type { Answer, Message } from '../oracle/history.ts';
 import type { PlannedClient, PlannedSend } from '../plan/client.ts';
 import type { Caller, Reply } from './caller.ts';
 import { ChaosFollower } from './follower.ts';
+import { People } from './people.ts';
 import type { World } from './world.ts';
 
 export interface OpenSession {
@@ -17,6 +18,7 @@ export interface OpenSession {
   readonly log: string;
   readonly messages: (Message & { readonly answers: Answer[]; unsure: boolean; readonly endless: boolean })[];
   readonly followers: ChaosFollower[];
+  readonly people: People;
   interrupted: boolean;
   closed: boolean;
 }
@@ -52,6 +54,7 @@ export class ChaosClient {
         if (over.aborted) break;
         await this.#pass(step.pauseMs);
         if (step.kind === 'send') await this.#send(session, step);
+        else if (step.kind === 'change') await this.#ask('PATCH', `/v1/sessions/${session.id}`, step.change);
         else {
           await this.#close(session);
           session = await this.#open();
@@ -72,13 +75,13 @@ export class ChaosClient {
 
   async #open(): Promise<OpenSession> {
     const { world, more } = this.#running;
-    const { agent, followers } = this.#plan;
+    const { agent, followers, asks, people } = this.#plan;
     const log = join(world.home.cwd, `received-${this.#name}-${String(this.sessions.length)}`);
     const { env = {}, ...given } = more?.(agent) ?? {};
     const reply = await this.#ask('POST', '/v1/sessions', {
       agent,
       cwd: world.home.cwd,
-      mode: 'bypass',
+      mode: asks ? 'default' : 'bypass',
       ...given,
       env: { FAKE_AGENT_LOG: log, ...(typeof env === 'object' ? env : {}) },
     });
@@ -91,10 +94,12 @@ export class ChaosClient {
       log,
       messages: [],
       followers: followers.map(() => new ChaosFollower(world, id)),
+      people: new People(id, people, this.#running.caller),
       interrupted: false,
       closed: false,
     };
     this.sessions.push(session);
+    if (asks) this.#following.push(session.people.run(this.#running.over));
     for (const [place, follower] of session.followers.entries())
       this.#following.push(follower.run(followers[place] ?? [], this.#running.over));
     return session;

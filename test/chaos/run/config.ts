@@ -22,6 +22,8 @@ stdinTimeoutMs = ${String(2000 * factor)}
 requestTimeoutMs = ${String(3000 * factor)}
 threadTimeoutMs = ${String(3000 * factor)}
 handoverTimeoutMs = ${String(4000 * factor)}
+[permissions]
+timeoutMs = ${String(1500 * factor)}
 [ladder]
 termAfterMs = 200
 killAfterMs = 200

@@ -49,6 +49,7 @@ export async function settle(settling: Settling): Promise<Pick<History, 'session
       const { shown, turns } = seen.get(session.id) ?? { shown: [], turns: [] };
       return {
         ...session,
+        answers: session.people.answers,
         shown,
         turns,
         journal: journals.get(session.id) ?? [],
