@@ -65,7 +65,8 @@ function wrongAnswers(answers: readonly Answered[], resolved: Event): string[] {
     .map((one) => `was answered with ${one.decision} and resolved as ${String(decision)}`);
   if (taken.length > 1) found.push(`was answered ${String(taken.length)} times`);
   const byClient = by?.kind === 'client';
-  if (byClient && taken.length === 0 && !answers.some(({ unsure }) => unsure))
+  // An interrupt of a client cancels it, too.
+  if (byClient && decision !== 'cancelled' && taken.length === 0 && !answers.some(({ unsure }) => unsure))
     found.push('is said to be answered by a client, and nobody did');
   if (!byClient && taken.length > 0)
     found.push(`was answered by a client and is said to be by ${String(by?.kind)}`);
@@ -74,9 +75,12 @@ function wrongAnswers(answers: readonly Answered[], resolved: Event): string[] {
   return [...found, ...answers.flatMap((answer) => wrongRefusal(answer, resolved))];
 }
 
-/** Who comes too late is told how it was resolved, and by whom. A session that is closed answers for itself. */
+/** A session that is closed, and an agent that takes no edited input. */
+const OWN_ANSWERS: ReadonlySet<string | undefined> = new Set(['session_closed', 'unsupported']);
+
+/** Who comes too late is told how it was resolved, and by whom. */
 function wrongRefusal({ status, code, told }: Answered, { data }: Event): string[] {
-  if (status === undefined || status === 200 || code === 'session_closed') return [];
+  if (status === undefined || status === 200 || OWN_ANSWERS.has(code)) return [];
   if (code !== 'already_resolved') return [`was answered with ${String(status)} ${String(code)}`];
   const [said, is] = [
     [told?.decision, told?.by?.kind],
@@ -98,6 +102,8 @@ function unasked(session: SessionHistory): Violation[] {
 /** The fakes say what they heard: `permission: allowed: …` or `permission: denied: …`, and `answer: …` to a question. */
 function heard(session: SessionHistory, turn: string, events: readonly Event[]): Violation[] {
   if (!events.some(({ type }) => type === 'turn.completed')) return [];
+  // What is steered into a turn may have its agent leave off in the middle of a tool.
+  if (session.journal.some(({ data }) => data['steered'] === turn)) return [];
   const said = events
     .filter(({ type }) => type === 'message.completed')
     .flatMap(({ data }) =>
