@@ -59,6 +59,11 @@ describe('pool', () => {
     ['whenFull', '"panic"'],
     ['persistent', '1'],
     ['blockedModels', '[""]'],
+    ['spares', '-1'],
+    ['spares', '1.5'],
+    ['spares', '"many"'],
+    ['spareForMs', '0'],
+    ['spareRestMs', 'inf'],
   ])('%s = %s is refused by name', (key, value) => {
     expect(() => readConfig(written(`[pool]\n${key} = ${value}`), {})).toThrow(new RegExp(`pool\\.${key}`));
   });
