@@ -5,7 +5,7 @@
 import { uuidOf } from '../../protocol/index.ts';
 import type { AgentCosts, TurnOutcome } from '../../session/ports.ts';
 import { voidBlocks } from './blocks.ts';
-import { namedIn, stringOf, type Line } from './messages.ts';
+import { namedIn, recordOf, stringOf, type Line } from './messages.ts';
 import { change, isWorking, write, type ClaudeState, type Work } from './state.ts';
 
 /** Looks for the receipt of a prompt that has none yet; on most lines there is nothing to look for. */
@@ -26,8 +26,13 @@ export function lookForReceipt(work: Work, line: Line): void {
   if (first !== undefined && !first.received) markReceived(work, first.turn);
 }
 
-/** In a version that names no message: the first of these behind the write. A result or lifecycle of the turn before is neither. */
+/**
+ * In a version that names no message: the first of these behind the write. A result or lifecycle of the turn before is neither, nor is what another
+ * model prints about itself.
+ */
 function opensTurn(line: Line): boolean {
+  const command = recordOf(line['message'])['content'];
+  if (typeof command === 'string' && command.startsWith('<local-command-stdout>')) return false;
   return line['type'] === 'user' || (line['type'] === 'system' && line['subtype'] === 'init');
 }
 
