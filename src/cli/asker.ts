@@ -14,7 +14,11 @@ type Say = (format: Format, text: string) => void;
 export type AskHow = 'terminal' | 'deny' | 'wait';
 
 const NOBODY = 'Denied: nobody is at the terminal to ask. Run with --ask wait to leave it to other clients.';
-export const BELL = '\u0007';
+
+/** Calls the person at the terminal, where there is one: a file of what was said has no bell. */
+export function ring(terminal: Pick<NodeJS.WriteStream, 'isTTY' | 'write'> = process.stderr): void {
+  if (terminal.isTTY) terminal.write('\u0007');
+}
 
 export class Asker implements Disposable {
   readonly #session: ClientSession;
@@ -65,7 +69,7 @@ export class Asker implements Disposable {
 
   async #decide(request: Request, signal: AbortSignal): Promise<AnswerPermission | undefined> {
     if (this.#how === 'deny') return { decision: 'deny', message: NOBODY };
-    process.stderr.write(BELL);
+    ring();
     if (request.kind === 'question') return this.#answers(request, signal);
     for (const line of shown(request)) this.#say('dim', line);
     const scope = request.sessionScope === undefined ? '' : '  [s] allow for the session';

@@ -4,7 +4,7 @@
 import type { Interface } from 'node:readline';
 import type { ClientSession } from '../client/index.ts';
 import { messageOf, type EventData } from '../protocol/index.ts';
-import { answerOfKey, BELL, shown } from './asker.ts';
+import { answerOfKey, ring, shown } from './asker.ts';
 import type { Format } from './output.ts';
 
 type Request = EventData<'permission.requested'>;
@@ -23,7 +23,7 @@ export class AttachedKeys {
     if (this.#open.some((one) => one.id === request.id)) return;
     this.#open = [...this.#open, request];
     if (!process.stdin.isTTY) return;
-    process.stderr.write(BELL);
+    ring();
     for (const line of shown(request)) this.#say('dim', line);
     if (request.kind === 'question') {
       this.#say('bold', '  a question: `pilotlight run --session` asks it, or answer it by the API');
