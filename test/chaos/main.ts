@@ -35,16 +35,33 @@ async function main(): Promise<number> {
   const ends = performance.now() + Number(values.minutes) * 60_000;
   const [first, last] =
     values.run === undefined ? [0, Number.POSITIVE_INFINITY] : [Number(values.run), Number(values.run)];
-  const total = { runs: 0, kills: 0, freezes: 0, fills: 0, turns: 0, events: 0, followed: 0, violations: 0 };
+  const total = {
+    runs: 0,
+    daemonKills: 0,
+    kills: 0,
+    freezes: 0,
+    fills: 0,
+    turns: 0,
+    asked: 0,
+    events: 0,
+    followed: 0,
+    violations: 0,
+  };
   console.log(`seed ${values.seed}`);
   for (let number = first; number <= last; number += 1) {
-    if (number > first && (values.real ? total.kills >= Number(values.kills) : performance.now() > ends))
+    if (
+      number > first &&
+      (values.real ? total.daemonKills >= Number(values.kills) : performance.now() > ends)
+    )
       break;
-    const outcome = await (values.real ? real(number, Number(values.kills) - total.kills) : fake(number));
+    const outcome = await (values.real
+      ? real(number, Number(values.kills) - total.daemonKills)
+      : fake(number));
     console.log(reportOf(outcome));
     total.runs += 1;
+    total.daemonKills += outcome.history.done.daemonKills;
     total.violations += outcome.violations.length;
-    for (const name of ['kills', 'freezes', 'fills', 'turns', 'events', 'followed'] as const)
+    for (const name of ['kills', 'freezes', 'fills', 'turns', 'asked', 'events', 'followed'] as const)
       total[name] += outcome.counts[name];
     if (outcome.violations.length > 0 && !values['keep-going']) break;
   }

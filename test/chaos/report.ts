@@ -7,11 +7,11 @@ import type { Outcome } from './run/run.ts';
 const AROUND = 60;
 
 export function summaryOf({ plan, counts, violations }: Outcome): string {
-  const { kills, freezes, fills, sessions, turns, completed, events, followed } = counts;
+  const { kills, freezes, fills, sessions, turns, completed, asked, events, followed } = counts;
   return [
     `seed ${plan.seed} run ${String(plan.number)} (${plan.profile}):`,
     `${String(kills)} kills, ${String(freezes)} freezes, ${String(fills)} full disks,`,
-    `${String(sessions)} sessions, ${String(turns)} turns (${String(completed)} completed), ${String(events)} events, ${String(followed)} followed,`,
+    `${String(sessions)} sessions, ${String(turns)} turns (${String(completed)} completed), ${String(asked)} asked, ${String(events)} events, ${String(followed)} followed,`,
     `${String(violations.length)} violations`,
   ].join(' ');
 }

@@ -99,9 +99,10 @@ function unasked(session: SessionHistory): Violation[] {
     );
 }
 
-/** The fakes say what they heard: `permission: allowed: …` or `permission: denied: …`, and `answer: …` to a question. */
+/** The fakes that are told to ask say what they heard: `permission: allowed: …` or `permission: denied: …`, and `answer: …` to a question. */
 function heard(session: SessionHistory, turn: string, events: readonly Event[]): Violation[] {
   if (!events.some(({ type }) => type === 'turn.completed')) return [];
+  if (!String(events[0]?.data['input']).endsWith('then ask')) return [];
   // What is steered into a turn may have its agent leave off in the middle of a tool.
   if (session.journal.some(({ data }) => data['steered'] === turn)) return [];
   const said = events

@@ -1,11 +1,12 @@
 /**
- * What is done with the real CLIs: messages in the words of the fake model, and so many kills of the daemon.
+ * What is done with the real CLIs: messages in the words of the fake model, so many kills of the daemon, and what befalls agents and keepers meanwhile.
  * Pure, as plan.ts. The words: docs/fake-model.md.
  */
 import type { Expectation } from '../oracle/history.ts';
 import type { PlannedClient, PlannedLeg, PlannedStep } from './client.ts';
 import { Dice } from './dice.ts';
 import { planDeeds } from './deeds.ts';
+import { peopleOf } from './people.ts';
 import type { Plan } from './plan.ts';
 
 export interface RealWish {
@@ -49,7 +50,8 @@ function planClient(
     if (dice.chance(0.02)) return { kind: 'close', pauseMs: 0 } satisfies PlannedStep;
     return sendOf(dice, `m${String(wish.place)}x${String(number)}x`);
   });
-  return { agent, asks: false, people: [], steps, followers: [legsOf(dice, count)] };
+  const people = peopleOf(dice);
+  return { agent, asks: dice.chance(0.5), people, steps, followers: [legsOf(dice, count)] };
 }
 
 function sendOf(dice: Dice, marker: string): PlannedStep {

@@ -35,6 +35,8 @@ export interface Counts {
   readonly sessions: number;
   readonly turns: number;
   readonly completed: number;
+  /** Requests of agents. */
+  readonly asked: number;
   readonly events: number;
   readonly followed: number;
 }
@@ -112,6 +114,7 @@ function countsOf({ sessions, done }: History): Counts {
     sessions: sessions.length,
     turns: events.filter(isEnding).length,
     completed: events.filter(({ type }) => type === 'turn.completed').length,
+    asked: events.filter(({ type }) => type === 'permission.requested').length,
     events: events.length,
     followed: sessions
       .flatMap(({ followers }) => followers.flatMap(({ legs }) => legs.map(({ seen }) => seen.length)))
