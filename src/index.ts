@@ -6,6 +6,7 @@
  *
  * Kept by `createHost`: P1 (endings are written at the next `createHost` of that home), P2, P4, P5, P7–P12, P6 at dispose and at the next start. Not P3.
  */
+import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -71,6 +72,7 @@ export async function createHost(options: HostOptions = {}): Promise<LocalHost> 
     cwd: home?.path ?? tmpdir(),
     report,
     secrets,
+    key: randomUUID(),
     describe: async () => ({
       daemon: {
         pid: process.pid,

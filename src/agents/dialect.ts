@@ -6,7 +6,7 @@
  * the offset of the line in one transaction and read back by the next daemon.
  */
 import type { ProcessIdentity } from '../process/ports.ts';
-import type { McpServers, TurnInput } from '../protocol/index.ts';
+import type { McpServers, TurnFailureCode, TurnInput } from '../protocol/index.ts';
 import type { SessionMode } from '../protocol/index.ts';
 import type { AgentCommand, AgentSignal } from '../session/ports.ts';
 
@@ -28,6 +28,8 @@ export interface AgentSettings {
   readonly agentOptions: Readonly<Record<string, unknown>>;
   /** The agent's whole environment: allow-listed variables of the daemon, overlaid with the session's env and credentials. */
   readonly env: Readonly<Record<string, string>>;
+  /** Variables for its tools alone: in a process that several sessions share, what one of them brings is for its own commands. */
+  readonly toolEnv?: Readonly<Record<string, string>>;
   /** Values in here that nobody may read in what the agent says. */
   readonly secrets?: readonly string[];
   /** Servers that the session brings along, besides those of the agent's own configuration; absent for none. */
@@ -98,13 +100,41 @@ export interface OutgoingWrite {
   readonly ref: Json;
 }
 
-/** A signal and, where one process serves several conversations, the agent's own id of the one that it belongs to. */
+/** What becomes of a session's seat in a process that several share. */
+export type SeatSignal =
+  /** Its conversation is open: it takes prompts. */
+  | { readonly kind: 'joined'; readonly conversation: string; readonly resumed: boolean }
+  | {
+      readonly kind: 'join-failed';
+      readonly code: TurnFailureCode;
+      readonly message: string;
+      /** Another process works on its conversation. */
+      readonly taken?: true;
+    }
+  /** Its conversation is closed and free for another process. */
+  | { readonly kind: 'left' };
+
+/** A signal and, where one process serves several sessions, the seat of the one that it is for; without, it is for all. */
 export type Addressed = AgentSignal & { readonly to?: string };
+export type Told = (AgentSignal | SeatSignal) & { readonly to?: string };
+
+export function isOfSeat<T extends { readonly kind: string }>(
+  told: T,
+): told is Extract<T, { readonly kind: SeatSignal['kind'] }> {
+  return told.kind === 'joined' || told.kind === 'join-failed' || told.kind === 'left';
+}
 
 export interface Step<S> {
   readonly state: S;
   readonly signals: readonly Addressed[];
   readonly writes: readonly OutgoingWrite[];
+}
+
+/** Of a process that several sessions share. */
+export interface SharedStep<S> extends Omit<Step<S>, 'signals'> {
+  readonly signals: readonly Told[];
+  /** The seat that a line was about, whether or not anything came of it: its session's agent is not silent. */
+  readonly about?: string;
 }
 
 /** Ids for requests that a dialect makes: `generation × 1,000,000 + n`, n the number of the write; `next()` for each write of this step in order. */
@@ -117,6 +147,8 @@ export interface RenderContext {
   readonly settings: AgentSettings;
   /** The input of a turn, from the journal. */
   input(turn: string): TurnInput;
+  /** What the session of a seat wants, in a process that several share; undefined when it is not known (any more). */
+  seat?(seat: string): AgentSettings | undefined;
 }
 
 /** A process that an agent's own records say is at work on a conversation. */
@@ -160,4 +192,30 @@ export interface Dialect<S> {
   render(write: OutgoingWrite, context: RenderContext): string;
   /** Reads a state that an earlier daemon wrote. Throws when it cannot be read (the turn then ends with takeover_failed). */
   revive(state: Json): S;
+}
+
+/** A session that takes a seat. */
+export interface Joining {
+  readonly seat: string;
+  readonly settings: AgentSettings;
+}
+
+/**
+ * How an agent serves several sessions from one process. `greet` greets the process alone; a conversation is opened and closed by numbered writes whose
+ * answers are awaited in the state, so that the next daemon knows of them. Every signal names the seat that it is for.
+ */
+export interface SharedDialect<S> extends Omit<Dialect<S>, 'accept' | 'translate'> {
+  translate(state: S, line: string, ids: RequestIds): SharedStep<S>;
+  /** `joined` or `join-failed` follows. */
+  join(state: S, joining: Joining, ids: RequestIds): SharedStep<S>;
+  /** Stops what it does and closes its conversation; `left` follows. */
+  leave(state: S, seat: string, ids: RequestIds): SharedStep<S>;
+  /** The session of a seat wants something said. */
+  accept(
+    state: S,
+    said: { readonly seat: string; readonly command: AgentCommand },
+    ids: RequestIds,
+  ): SharedStep<S>;
+  /** Of a seat that nothing more is expected of: what still comes for it is answered and goes to nobody. */
+  forsake(state: S, seat: string): S;
 }

@@ -92,6 +92,25 @@ function gitHelper(made: Readonly<Record<string, string>>): Record<string, strin
   };
 }
 
+/** What else a program reads for itself. */
+const FOR_ANY_PROGRAM = /^(?:LD_|RUST_|NODE_|SSL_|PILOTLIGHT_)/;
+
+/** Credentials that only commands read. */
+const FOR_COMMANDS = /^(?:GH_TOKEN|GITHUB_TOKEN|GIT_CONFIG_\w+)$/;
+
+/** A variable that a shared process gives to the commands of one session alone. Whatever the agent may read itself, or may log in with, is its process's. */
+export function isForCommands(agent: string, name: string, extra: readonly string[] = []): boolean {
+  if (FOR_COMMANDS.test(name)) return true;
+  const own = COMMON.test(name) || QUIET.test(name) || OWN[agent]?.test(name) === true;
+  const told = extra.includes(name) || FOR_ANY_PROGRAM.test(name) || REDIRECTS.test(name);
+  return /^[A-Za-z_]\w*$/.test(name) && !own && !told && !CREDENTIAL.test(name);
+}
+
+/** Variables that carry a credential. */
+export function variablesOf(credential: string): readonly string[] {
+  return CREDENTIALS[credential] ?? [credential];
+}
+
 export function leadsElsewhere({
   base,
   env,

@@ -4,9 +4,17 @@
 import type { AgentView, McpServers } from '../protocol/index.ts';
 import { claude } from './claude/index.ts';
 import { codex } from './codex/index.ts';
-import type { AgentBinary, AgentSettings, Dialect, RuntimeLimits, SessionMcp } from './dialect.ts';
+import { sharedCodex } from './codex/shared/index.ts';
+import type {
+  AgentBinary,
+  AgentSettings,
+  Dialect,
+  RuntimeLimits,
+  SessionMcp,
+  SharedDialect,
+} from './dialect.ts';
 import { startKeyOf, type StartKey } from './ahead.ts';
-import { agentEnvironment, leadsElsewhere, mayHave } from './environment.ts';
+import { agentEnvironment, isForCommands, leadsElsewhere, mayHave, variablesOf } from './environment.ts';
 import { findAgent, type Found } from './find.ts';
 import { secretsOf } from './secrets.ts';
 
@@ -27,6 +35,13 @@ const DIALECTS: ReadonlyMap<string, AnyDialect> = new Map([
   ['claude', sealed(claude)],
   ['codex', sealed(codex)],
 ]);
+
+/** Agents that several sessions can share a process of. */
+const SHARED: ReadonlyMap<string, SharedDialect<unknown>> = new Map([['codex', unsealed(sharedCodex)]]);
+
+function unsealed<S>(dialect: SharedDialect<S>): SharedDialect<unknown> {
+  return dialect;
+}
 
 /** How long what was found is believed. */
 const FOUND_FOR_MS = 30_000;
@@ -58,8 +73,19 @@ export interface StartFor {
   readonly mcp?: SessionMcp;
 }
 
+export interface SplitEnvironment {
+  readonly process: Readonly<Record<string, string>>;
+  readonly commands: Readonly<Record<string, string>>;
+}
+
 export interface Agents {
   dialect(agent: string): AnyDialect | undefined;
+  /** In a shared process: whether a credential is for commands alone, and so one session's. */
+  isForCommands(agent: string, credential: string): boolean;
+  /** What of a session's environment its share of a process is: the process's own variables, and those of its commands alone. */
+  split(agent: string, env: Readonly<Record<string, string>>): SplitEnvironment;
+  /** Undefined for an agent whose process serves one session. */
+  shared(agent: string): SharedDialect<unknown> | undefined;
   /** Throws `bad_request` naming what of them the agent does not take. */
   checkOptions(agent: string, options: Readonly<Record<string, unknown>>): void;
   /** Undefined for an agent that this version does not know. Its version is not asked for. */
@@ -70,8 +96,10 @@ export interface Agents {
   takes(name: string, start: Pick<StartFor, 'agent' | 'env' | 'agentOptions'>): boolean;
   /** Whether a session leads its agent to another server, account or authority than the daemon's. */
   leadsElsewhere(start: Pick<StartFor, 'env' | 'agentOptions'>): boolean;
-  /** The agent's whole environment but for credentials. */
-  environment(start: Pick<StartFor, 'agent' | 'env' | 'agentOptions'>): Readonly<Record<string, string>>;
+  /** The agent's whole environment, with these credentials or none. */
+  environment(
+    start: Pick<StartFor, 'agent' | 'env' | 'agentOptions'> & Partial<Pick<StartFor, 'credentials'>>,
+  ): Readonly<Record<string, string>>;
   /** Which other starts would be like this one; undefined: none may be made before there is a session for it. */
   keyOf(start: StartFor): Promise<StartKey | undefined>;
   /** Whether what a session brings is secret and not the daemon's own already. */
@@ -96,6 +124,18 @@ export function createAgents(options: AgentsOptions): Agents {
   };
   return {
     dialect: (agent) => DIALECTS.get(agent),
+    shared: (agent) => SHARED.get(agent),
+    isForCommands: (agent, credential) =>
+      variablesOf(credential).every((name) => isForCommands(agent, name, options.extraEnv)),
+    split(agent, env) {
+      const entries = Object.entries(env);
+      const forCommands = ([name]: readonly [string, string]): boolean =>
+        isForCommands(agent, name, options.extraEnv);
+      return {
+        process: Object.fromEntries(entries.filter((entry) => !forCommands(entry))),
+        commands: Object.fromEntries(entries.filter(forCommands)),
+      };
+    },
     checkOptions: (agent, options) => DIALECTS.get(agent)?.checkOptions(options),
     async find(agent) {
       if (!DIALECTS.has(agent)) return undefined;
@@ -108,7 +148,8 @@ export function createAgents(options: AgentsOptions): Agents {
     takes: (name, { agent, env, agentOptions }) =>
       mayHave(agent, name) && !leadsElsewhere({ base: options.env, env, agentOptions }),
     leadsElsewhere: ({ env, agentOptions }) => leadsElsewhere({ base: options.env, env, agentOptions }),
-    environment: ({ agent, env, agentOptions }) => environment({ agent, env, agentOptions, credentials: {} }),
+    environment: ({ agent, env, agentOptions, credentials = {} }) =>
+      environment({ agent, env, agentOptions, credentials }),
     prepare,
     async keyOf(start) {
       const dialect = DIALECTS.get(start.agent);

@@ -2,22 +2,19 @@
  * Puts the parts together behind one host: the same for the daemon (kept children, a journal on disk) and the library (direct children).
  * Owns no state; everything it makes is handed back to be ended by its caller.
  */
-import { readFileSync } from 'node:fs';
-import { createAgents, Owners, secretsOf, type RuntimeLimits } from '../agents/index.ts';
-import { SessionHost, type HostPorts, type RuntimeFactory, type SecretStore } from '../host/index.ts';
-import { processIdentity, treeMemory } from '../process/index.ts';
+import { createAgents, Owners, type RuntimeLimits } from '../agents/index.ts';
+import { SessionHost, type HostPorts, type SecretStore } from '../host/index.ts';
 import type { ChildHost } from '../process/ports.ts';
 import type { KnownSecrets } from '../redact/index.ts';
-import { PilotlightError, type TurnInput } from '../protocol/index.ts';
-import { Lifetime } from '../runtime/lifetime.ts';
-import type { RuntimePorts } from '../runtime/ports.ts';
+import { PilotlightError } from '../protocol/index.ts';
 import type { Journal } from '../session/ports.ts';
 import { pathsOf, type Config } from './config.ts';
-import { judgeOf, withReminder } from './judge.ts';
+import { judgeOf } from './judge.ts';
 import { runCredentialCommand } from './credential-command.ts';
 import { CredentialSource } from './credential-source.ts';
-import { conversationOf, ownersFolder, ownershipOf, refuseInUse } from './ownership.ts';
-import { settingsOf, startKeyOf, type SettingsSources } from './settings.ts';
+import { conversationOf, ownersFolder, refuseInUse } from './ownership.ts';
+import { ladderMs, runtimeFactory } from './runtimes.ts';
+import { startKeyOf } from './settings.ts';
 
 export interface AssembleOptions {
   readonly config: Config;
@@ -31,6 +28,8 @@ export interface AssembleOptions {
   /** Where helpers run. */
   readonly cwd: string;
   readonly secrets: SecretStore;
+  /** What hashes of settings are keyed with, the same for every daemon of the home. */
+  readonly key: string;
   readonly describe: HostPorts['describe'];
   readonly report: (error: unknown) => void;
   /** Protocol lines of a runtime, when debugging is on. */
@@ -100,87 +99,6 @@ function forgetting({ secrets, known }: AssembleOptions, credentials: Credential
       secrets.remove(session);
       known?.forget(session);
       credentials.forget(session);
-    },
-  };
-}
-
-/** Empty where it cannot be read: another system, or the process is gone. */
-function environmentOf(pid: number): Record<string, string> {
-  try {
-    const entries = readFileSync(`/proc/${String(pid)}/environ`, 'utf8').split('\0');
-    return Object.fromEntries(
-      entries.map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),
-    );
-  } catch {
-    return {};
-  }
-}
-
-function ladderMs(ladder: Config['ladder']): number {
-  return ladder.termAfterMs + ladder.killAfterMs + ladder.stuckAfterMs;
-}
-
-function inputOf(journal: Journal, turn: string): TurnInput {
-  const input = journal.turn(turn)?.input;
-  if (input === undefined)
-    throw new PilotlightError('internal', `The message of turn ${turn} is not in the journal`);
-  return input;
-}
-
-function runtimeFactory(
-  options: AssembleOptions,
-  sources: SettingsSources & { readonly owners?: Owners },
-): RuntimeFactory {
-  const { agents, secrets, owners } = sources;
-  const own = processIdentity(process.pid);
-  const { config, journal, children, report, trace } = options;
-  const bounds = { ...config.runtime, maxLine: config.wire.maxLineMb * 1024 * 1024 };
-  return {
-    create({ id, agent, session, slot, wish, onGone, onMeasured }) {
-      const dialect = agents.dialect(agent);
-      if (dialect === undefined) throw new PilotlightError('unknown_agent', `There is no agent "${agent}"`);
-      const ports: RuntimePorts = {
-        children,
-        committer: journal,
-        dialect,
-        generation: journal.generation,
-        bounds,
-        memory: treeMemory,
-        report,
-        input: (turn) => withReminder(inputOf(journal, turn), wish().spec.readOnly),
-        settings: async (why) => {
-          const had = await settingsOf(sources, wish(), why);
-          options.known?.know(had.settings.session, had.settings.secrets ?? []);
-          return had;
-        },
-        secretsIn: (pid) => {
-          const secrets = secretsOf({ env: environmentOf(pid), credentials: {} });
-          options.known?.know(id, secrets);
-          return secrets;
-        },
-        ...(owners === undefined || own === undefined
-          ? {}
-          : {
-              ownership: ownershipOf({
-                owners,
-                dialect,
-                session: session?.id ?? id,
-                home: options.cwd,
-                own,
-                formerMs: 2 * ladderMs(config.ladder),
-                report,
-              }),
-            }),
-        place: ({ path, text }) => secrets.place(path, text),
-        ...(trace === undefined ? {} : { trace: (way, text) => trace(id, way, text) }),
-      };
-      const gone = (runtime: string): void => {
-        options.known?.forget(runtime);
-        onGone(runtime);
-      };
-      const sessions = session === undefined ? [] : [session];
-      const place = slot === undefined ? {} : { slot };
-      return new Lifetime({ id, sessions, ...place, ports, onGone: gone, onMeasured });
     },
   };
 }

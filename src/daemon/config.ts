@@ -76,6 +76,8 @@ const Config = z.strictObject({
       recycleTurns: z.number().int().positive().default(500),
       killMb: megabytes.exactOptional(),
       warmOnCreate: z.boolean().default(true),
+      /** Of an agent whose process can have several (Codex); 1 for a process each. */
+      sessionsPerProcess: z.number().int().positive().max(200).default(50),
       spares: z.number().int().nonnegative().max(10_000).default(0),
       spareForMs: wait(10 * 60_000),
       spareRestMs: wait(250),

@@ -131,6 +131,7 @@ function hostOf(running: Running): SessionHost {
     known,
     cwd: home.path,
     secrets: createSecretStore({ directory: home.secrets, persist: config.secrets.persist }),
+    key: homeToken(home.token),
     describe,
     report,
     ...(config.runtime.debug ? { trace: openTrace(home.logs, known) } : {}),

@@ -119,6 +119,10 @@ export function ownershipOf(options: OwnershipOptions): Ownership {
     },
     in: takeAsItIs,
     release,
+    leave() {
+      guarded(report, () => held?.leave());
+      held = undefined;
+    },
   };
 }
 

@@ -51,7 +51,7 @@ export async function startKeyOf(sources: SettingsSources, wish: StartWish): Pro
   )
     return undefined;
   // Which commands are asked counts; what they print is the daemon's own, and has an end of its own.
-  const named = Object.fromEntries(namesAsked(sources, spec, had).map((name) => [name, '']));
+  const named = Object.fromEntries(askedOf(sources, spec, had).map((name) => [name, '']));
   return sources.agents.keyOf(startOf(sources, wish, { ...had, printed: named }));
 }
 
@@ -90,7 +90,7 @@ function commonServers(
   return agents.leadsElsewhere({ env, agentOptions }) ? {} : servers;
 }
 
-function valuesOf({ credentials }: SessionSecrets): Record<string, string> {
+export function valuesOf({ credentials }: SessionSecrets): Record<string, string> {
   return Object.fromEntries(Object.entries(credentials).map(([name, { value }]) => [name, value]));
 }
 
@@ -99,11 +99,11 @@ function asked(
   spec: SessionSpec,
   had: SessionSecrets,
 ): Promise<Record<string, string>> {
-  return sources.credentials.start(spec.id, namesAsked(sources, spec, had));
+  return sources.credentials.start(spec.id, askedOf(sources, spec, had));
 }
 
 /** Names that the session has no good value for and that may go to this agent. */
-function namesAsked(
+export function askedOf(
   { agents, credentials }: SettingsSources,
   spec: SessionSpec,
   { credentials: given, env }: SessionSecrets,

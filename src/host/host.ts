@@ -57,7 +57,7 @@ export class SessionHost implements Host {
     await recover({
       journal: this.#ports.journal,
       session: (record) => this.#living.revive(record),
-      runtime: (session, record) => this.#living.taken(session, record),
+      runtime: (sessions, record) => this.#living.taken(sessions, record),
       report: this.#ports.report,
     });
     this.#ports.endUnclaimed();

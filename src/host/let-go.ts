@@ -2,17 +2,17 @@
 import type { Lease } from '../pool/index.ts';
 import type { StatusView } from '../protocol/index.ts';
 import { pidOf, type Place } from './place.ts';
-import type { HostedRuntime } from './ports.ts';
+import type { HostedProcess } from './ports.ts';
 
 export type LetGo = NonNullable<StatusView['pool']['ended']>[number];
 
 const MOST = 10;
 
 export class LetGoes {
-  readonly #runtime: (id: string) => HostedRuntime | undefined;
+  readonly #runtime: (id: string) => HostedProcess | undefined;
   #newest: readonly LetGo[] = [];
 
-  constructor(runtime: (id: string) => HostedRuntime | undefined) {
+  constructor(runtime: (id: string) => HostedProcess | undefined) {
     this.#runtime = runtime;
   }
 
@@ -25,8 +25,12 @@ export class LetGoes {
   noting(lease: Lease, place: Place | undefined, why: Pick<LetGo, 'reason' | 'words'>): () => void {
     const pid = pidOf(place, this.#runtime(lease.runtime));
     return () => {
-      const link = place?.session.state.runtime;
-      if (link?.kind === 'ready' && link.id === lease.runtime) return;
+      const sessions = place === undefined ? [] : [...place.seats];
+      const stays = sessions.some(([seat, { session }]) => {
+        const link = session.state.runtime;
+        return link.kind === 'ready' && link.id === seat;
+      });
+      if (stays) return;
       const one = { at: new Date().toISOString(), sessions: [...lease.sessions], ...why };
       this.#newest = [pid === undefined ? one : { ...one, pid }, ...this.#newest.slice(0, MOST - 1)];
     };

@@ -4,10 +4,10 @@
  */
 import { PilotlightError } from '../protocol/index.ts';
 import type { Draft, RuntimeRecord, SessionRecord, SessionSpec, Slot } from '../session/ports.ts';
-import { Session, type SessionPorts } from '../session/session.ts';
+import { Session, type SessionPorts, type Started } from '../session/session.ts';
 import type { SessionState } from '../session/state.ts';
 import { mustBeCommandable } from './missing.ts';
-import type { HostedRuntime, HostPorts } from './ports.ts';
+import type { HostedProcess, HostedRuntime, HostPorts, SharedRuntime } from './ports.ts';
 import { openTurns, reviveSession } from './revive.ts';
 import { Slots } from './slots.ts';
 import { Spares, type Seat } from './spares.ts';
@@ -16,7 +16,9 @@ import { startWishOf } from './wish.ts';
 export class Living {
   readonly #ports: HostPorts;
   readonly #sessions = new Map<string, Session>();
-  readonly #runtimes = new Map<string, HostedRuntime>();
+  readonly #runtimes = new Map<string, HostedProcess>();
+  /** Those of them that several sessions share. */
+  readonly #shared = new Map<string, SharedRuntime>();
   readonly #onChange: () => void;
   readonly slots: Slots;
   readonly spares: Spares;
@@ -31,14 +33,17 @@ export class Living {
       limits: ports.pool,
       committer: ports.journal,
       start: (draft, seat) => this.#startAhead(draft, seat),
-      pool: () => this.slots.view,
-      restless: () => this.slots.restless,
+      pool: () => this.slots.places.view,
+      restless: () => this.slots.places.restless,
       warms: (state) => this.slots.warms(state),
     });
     this.slots = new Slots({
       limits: ports.pool,
       spares: this.spares,
+      committer: ports.journal,
       runtime: (id) => this.#runtimes.get(id),
+      shared: (id) => this.#shared.get(id),
+      domainOf: (spec) => ports.runtimes.domainOf?.(spec),
       warm: (id) => {
         this.#warm(id);
       },
@@ -50,7 +55,7 @@ export class Living {
     return [...this.#sessions.values()];
   }
 
-  get runtimes(): readonly HostedRuntime[] {
+  get runtimes(): readonly HostedProcess[] {
     return [...this.#runtimes.values()];
   }
 
@@ -107,15 +112,34 @@ export class Living {
     return session;
   }
 
-  /** A runtime that an earlier daemon left. */
-  taken(session: Session, record: RuntimeRecord): HostedRuntime {
-    const slot = this.slots.recovered(session, record);
+  /** A runtime that an earlier daemon left, with its sessions as far as they could be revived. They speak to it from now on. */
+  taken(sessions: readonly Session[], record: RuntimeRecord): HostedProcess {
+    if (record.kind === 'shared') return this.#takenShared(sessions, record);
+    const [session] = sessions;
+    if (session === undefined) throw new PilotlightError('internal', `Runtime ${record.id} has no session`);
+    const slot = this.slots.recovered([[record.id, session]], record);
     try {
-      return this.#runtime(session, record.id, slot);
+      const runtime = this.#runtime(session, record.id, slot);
+      session.adopt(runtime);
+      return runtime;
     } catch (error) {
       this.slots.gone(record.id);
       throw error;
     }
+  }
+
+  #takenShared(sessions: readonly Session[], record: RuntimeRecord): SharedRuntime {
+    const seats = sessions.flatMap((session): [string, Session][] => {
+      const { runtime } = session.state;
+      return runtime.kind === 'none' ? [] : [[runtime.id, session]];
+    });
+    // Its place needs its domain, which only it can read. It is there already: it waits for no slot.
+    const slot: Slot = { perMessage: false, granted: () => Promise.resolve() };
+    const { agent, id } = record;
+    const shared = this.#share({ id, agent, domain: '', slot, from: record });
+    this.slots.recovered(seats, record, shared.domain);
+    for (const [seat, session] of seats) session.adopt(shared.voice(seat));
+    return shared;
   }
 
   forgetWhenDone(session: Session): void {
@@ -188,13 +212,7 @@ export class Living {
           this.slots.assigned(draft, session, id);
           return assigned;
         }
-        const { slot, inputs } = this.slots.take(draft, session, id);
-        const runtime = this.#runtime(session, id, slot);
-        draft.onRollback(() => {
-          this.#runtimes.delete(id);
-        });
-        runtime.start(draft);
-        return { voice: runtime, inputs };
+        return this.#start(draft, session, id);
       },
       hurry: (draft, id) => this.slots.hurry(draft, id),
       settled: (session) => {
@@ -202,6 +220,70 @@ export class Living {
         this.spares.poke();
       },
     };
+  }
+
+  #start(draft: Draft, session: Session, id: string): Started {
+    const { runtime, domain, slot, inputs } = this.slots.take(draft, session, id);
+    if (domain === undefined && slot !== undefined) {
+      const sole = this.#runtime(session, id, slot);
+      draft.onRollback(() => {
+        this.#runtimes.delete(id);
+      });
+      sole.start(draft);
+      return { voice: sole, inputs };
+    }
+    const there = this.#shared.get(runtime);
+    if (there !== undefined) return { voice: there.join(draft, id, session), inputs };
+    if (slot === undefined || domain === undefined)
+      throw new PilotlightError('internal', `There is no process ${runtime} to share`);
+    const shared = this.#share({ id: runtime, agent: session.state.spec.agent, domain, slot });
+    draft.onRollback(() => {
+      this.#runtimes.delete(runtime);
+      this.#shared.delete(runtime);
+    });
+    const voice = shared.join(draft, id, session);
+    shared.start(draft);
+    return { voice, inputs };
+  }
+
+  #share(what: {
+    readonly id: string;
+    readonly agent: string;
+    readonly domain: string;
+    readonly slot: Slot;
+    readonly from?: RuntimeRecord;
+  }): SharedRuntime {
+    const shared = this.#ports.runtimes.share?.({
+      ...what,
+      listener: (session) => this.#sessions.get(session),
+      wish: (session) => startWishOf(this.#seated(what.id, session).state),
+      onGone: (gone, how) => {
+        this.#runtimes.delete(gone);
+        this.#shared.delete(gone);
+        this.slots.gone(gone, how);
+        this.#onChange();
+      },
+      onMeasured: (measured) => {
+        this.slots.measured(measured);
+      },
+      onLeft: (seat, session) => {
+        this.slots.left(what.id, seat);
+        const left = this.#sessions.get(session);
+        if (left !== undefined) this.forgetWhenDone(left);
+      },
+    });
+    if (shared === undefined)
+      throw new PilotlightError('internal', `A process of ${what.agent} cannot be shared`);
+    this.#runtimes.set(what.id, shared);
+    this.#shared.set(what.id, shared);
+    return shared;
+  }
+
+  /** One that is just being created lives in its place only. */
+  #seated(runtime: string, id: string): Session {
+    const session = this.#sessions.get(id) ?? this.slots.places.sessionIn(runtime, id);
+    if (session === undefined) throw new PilotlightError('internal', `Session ${id} is not here`);
+    return session;
   }
 
   /** A process without a session, in this draft. */

@@ -1,7 +1,13 @@
 /**
  * What the host is handed by a composition root: journal, runtimes, agents, bounds. Types only.
  */
-import type { AgentView, CreateSession, StatusView } from '../protocol/index.ts';
+import type {
+  AgentView,
+  CreateSession,
+  RuntimeEndReason,
+  StatusView,
+  TurnFailureCode,
+} from '../protocol/index.ts';
 import type {
   Draft,
   Journal,
@@ -18,14 +24,13 @@ import type { DecideContext } from '../session/inputs.ts';
 import type { WatchLimits } from '../session/watch.ts';
 import type { SecretStore } from './secrets.ts';
 
-/** One runtime's life, as the host drives it. */
-export interface HostedRuntime extends Voice {
+/** One process's life, as the host drives it. */
+export interface HostedProcess {
+  readonly id: string;
   readonly pid: number | undefined;
+  /** Memory of the process tree as last sampled, MB. */
+  readonly rssMb: number | undefined;
   readonly startedAt: string;
-  /** It is ready, and no session has it yet. */
-  readonly isSpare: boolean;
-  /** A spare has its session, durably with this draft; gives what the session is told. */
-  assign(draft: Draft, session: Listener): readonly RuntimeInput[];
   /** Makes its row in this draft and starts the process after the commit. */
   start(draft: Draft): void;
   /** Takes over what an earlier daemon left; resolves when it can be spoken to (or its end is in the journal). */
@@ -34,6 +39,36 @@ export interface HostedRuntime extends Voice {
   sample(): Promise<number | undefined>;
   /** The daemon leaves: nothing more is read, nothing is ended. */
   detach(): void;
+}
+
+/** The process of one session. */
+export interface HostedRuntime extends HostedProcess, Voice {
+  readonly id: string;
+  readonly rssMb: number | undefined;
+  /** It is ready, and no session has it yet. */
+  readonly isSpare: boolean;
+  /** A spare has its session, durably with this draft; gives what the session is told. */
+  assign(draft: Draft, session: Listener): readonly RuntimeInput[];
+}
+
+/** The process of several, who come and go. */
+export interface SharedRuntime extends HostedProcess {
+  readonly domain: string;
+  /** Whether a session may take a seat. */
+  readonly open: boolean;
+  /** A session takes a seat in this draft, and is told when it can speak. `seat` is its own name for its runtime. */
+  join(draft: Draft, seat: string, session: Listener): Voice;
+  /** Of a session that had one already. */
+  voice(seat: string): Voice;
+  /** The process ends, for all who are in it. */
+  retire(draft: Draft, reason: RuntimeEndReason): void;
+  /** A bound of it is broken: its turns fail so, and it ends. */
+  broke(code: TurnFailureCode, message: string): void;
+  /** One that waits for its seat is told that it gets none. */
+  refuse(
+    seat: string,
+    why: { readonly code: TurnFailureCode; readonly message: string; readonly retry: boolean },
+  ): Promise<void>;
 }
 
 /** What a runtime is started for, read when it starts. */
@@ -55,6 +90,22 @@ export interface RuntimeFactory {
     /** Its memory was read behind a turn. */
     readonly onMeasured: (id: string) => void;
   }): HostedRuntime;
+  /** Sessions with the same one may share a process; undefined for one whose agent, or whose settings, do not allow it. */
+  domainOf?(spec: SessionSpec): string | undefined;
+  /** Throws when what an earlier daemon left (`from`) cannot be read. */
+  share?(options: {
+    readonly id: string;
+    readonly agent: string;
+    readonly domain: string;
+    readonly slot: Slot;
+    readonly from?: RuntimeRecord;
+    readonly listener: (session: string) => Listener | undefined;
+    readonly wish: (session: string) => StartWish;
+    readonly onGone: (id: string, how: { readonly failed: boolean }) => void;
+    readonly onMeasured: (id: string) => void;
+    /** A session has its seat no more; the process goes on, or has ended for all. */
+    readonly onLeft: (seat: string, session: string) => void;
+  }): SharedRuntime;
 }
 
 export interface HostPorts {

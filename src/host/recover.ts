@@ -6,12 +6,13 @@
 import { messageOf } from '../protocol/index.ts';
 import type { Journal, RuntimeInput, RuntimeRecord, SessionRecord } from '../session/ports.ts';
 import type { Session } from '../session/session.ts';
-import type { HostedRuntime } from './ports.ts';
+import type { HostedProcess } from './ports.ts';
 
 export interface Recovery {
   readonly journal: Journal;
   readonly session: (record: SessionRecord) => Session;
-  readonly runtime: (session: Session, record: RuntimeRecord) => HostedRuntime;
+  /** Its sessions speak to it from then on. */
+  readonly runtime: (sessions: readonly Session[], record: RuntimeRecord) => HostedProcess;
   readonly report: (error: unknown) => void;
 }
 
@@ -52,22 +53,30 @@ function revive(recovery: Recovery, sessions: Map<string, Session>, record: Sess
   }
 }
 
-/** An agent that this version does not know: its turn ends, and what is left of its process is ended as unclaimed. */
-function made(recovery: Recovery, session: Session, record: RuntimeRecord): HostedRuntime | undefined {
+/** An agent that this version does not know: its turns end, and what is left of its process is ended as unclaimed. */
+function made(
+  recovery: Recovery,
+  sessions: readonly Session[],
+  record: RuntimeRecord,
+): HostedProcess | undefined {
   try {
-    return recovery.runtime(session, record);
+    return recovery.runtime(sessions, record);
   } catch (error) {
     recovery.report(error);
-    const { pid = 0, lines, chunks, id } = record;
-    const message = `Runtime ${id} could not be taken over: ${messageOf(error)}`;
-    const input: RuntimeInput =
-      session.state.turn.kind === 'running'
-        ? { kind: 'runtime-ended', runtime: id, pid, reason: 'crashed', lost: true, lines, chunks }
-        : { kind: 'runtime-failed', runtime: id, code: 'takeover_failed', message, retry: false };
+    const { pid = 0, lines, chunks } = record;
+    const message = `Runtime ${record.id} could not be taken over: ${messageOf(error)}`;
     recovery.journal
       .commit((draft) => {
-        session.apply(draft, [input]);
-        draft.dropRuntime(id);
+        for (const session of sessions) {
+          const { runtime, turn } = session.state;
+          const id = runtime.kind === 'none' ? record.id : runtime.id;
+          const input: RuntimeInput =
+            turn.kind === 'running'
+              ? { kind: 'runtime-ended', runtime: id, pid, reason: 'crashed', lost: true, lines, chunks }
+              : { kind: 'runtime-failed', runtime: id, code: 'takeover_failed', message, retry: false };
+          session.apply(draft, [input]);
+        }
+        draft.dropRuntime(record.id);
       })
       .catch(recovery.report);
     return undefined;
@@ -85,16 +94,15 @@ async function dropSpare({ journal, report }: Recovery, { id }: RuntimeRecord): 
 
 async function adopt(
   recovery: Recovery,
-  sessions: ReadonlyMap<string, Session>,
+  revived: ReadonlyMap<string, Session>,
   record: RuntimeRecord,
 ): Promise<void> {
-  if (record.sessions.length === 0) return dropSpare(recovery, record);
-  const session = sessions.get(record.sessions[0] ?? '');
-  if (session === undefined) return;
-  const runtime = made(recovery, session, record);
+  if (record.sessions.length === 0 && record.kind !== 'shared') return dropSpare(recovery, record);
+  const sessions = record.sessions.flatMap((id) => revived.get(id) ?? []);
+  if (sessions.length === 0 && record.kind !== 'shared') return;
+  const runtime = made(recovery, sessions, record);
   if (runtime === undefined) return;
-  session.adopt(runtime);
   const adopted = runtime.adopt(record, recovery.journal.outboxOf(record.id)).catch(recovery.report);
-  // One that was starting or ending is waited for by its own session only: ending it may take seconds.
+  // One that was starting or ending is waited for by its own sessions only: ending it may take seconds.
   if (record.phase === 'ready') await adopted;
 }

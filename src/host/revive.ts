@@ -52,6 +52,7 @@ const Link = z.discriminatedUnion('kind', [
     startupMs: z.number(),
     turns: z.number(),
     perMessage: z.literal(true).exactOptional(),
+    shared: z.literal(true).exactOptional(),
     tasks: z.number().exactOptional(),
   }),
   z.object({ kind: z.literal('ending'), id: z.string() }),

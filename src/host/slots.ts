@@ -5,7 +5,6 @@
  * A place is taken in the commit that makes the runtime's row, and given back when the process is seen to be gone. One that waits is a row
  * like any other that is being started: the next daemon finds it, starts it anew, and it takes its place in the line again.
  */
-import { after } from '../async/after.ts';
 import { Rounds } from '../async/rounds.ts';
 import {
   decideLease,
@@ -17,34 +16,36 @@ import {
   overdue,
   seconds,
   verdictOf,
-  worn,
   type Lease,
   type PoolLimits,
-  type PoolView,
   type Verdict,
 } from '../pool/index.ts';
-import { PilotlightError, type StatusView } from '../protocol/index.ts';
-import { holdOf } from '../session/hold.ts';
+import { newId, PilotlightError, type StatusView } from '../protocol/index.ts';
 import type { SessionInput } from '../session/inputs.ts';
-import type { Draft, RuntimeRecord, SessionSpec, Slot } from '../session/ports.ts';
+import type { Committer, Draft, RuntimeRecord, SessionSpec, Slot } from '../session/ports.ts';
 import type { Session } from '../session/session.ts';
 import type { SessionState } from '../session/state.ts';
-import { asking, askingOf } from './asking.ts';
+import { Askers } from './asking.ts';
+import { BackOffs } from './back-offs.ts';
+import { Background } from './background.ts';
 import { LetGoes } from './let-go.ts';
 import {
-  leaseOf,
-  pidOf,
+  idleIn,
+  placeAgain,
   placed,
   placeFor,
+  sessionsOf,
   slotOf,
+  TOO_LONG,
   unloading,
-  waits,
   wake,
+  wornOf,
   type Place,
+  type Taken,
+  type Unload,
   type UnloadReason,
 } from './place.ts';
-import { poolView } from './pool-view.ts';
-import type { HostedRuntime } from './ports.ts';
+import { Places, type PlacesPorts } from './places.ts';
 import type { Spares } from './spares.ts';
 import { watchForTooBig } from './too-big.ts';
 
@@ -52,9 +53,11 @@ import { watchForTooBig } from './too-big.ts';
 const ROUND_MS = 60_000;
 const SHORTEST_ROUND_MS = 50;
 
-export interface SlotsPorts {
+export interface SlotsPorts extends Pick<PlacesPorts, 'runtime' | 'shared'> {
   readonly limits: PoolLimits;
-  readonly runtime: (id: string) => HostedRuntime | undefined;
+  readonly committer: Committer;
+  /** See RuntimeFactory.domainOf. */
+  readonly domainOf: (spec: SessionSpec) => string | undefined;
   /** Processes that no session has yet: they count, and end first. */
   readonly spares: Pick<Spares, 'leases' | 'end' | 'unload'>;
   /** Starts a process for a session that has none and no message, if there is room. */
@@ -65,9 +68,11 @@ export interface SlotsPorts {
 export class Slots {
   readonly #ports: SlotsPorts;
   readonly #limits: PoolLimits;
-  /** In the order in which they asked. */
-  readonly #places = new Map<string, Place>();
+  readonly #askers: Askers;
+  readonly places: Places;
+  readonly #background: Background;
   readonly #rounds: Rounds;
+  readonly #backOffs = new BackOffs(() => this.#rounds.now());
   readonly #tooBig: Pick<Rounds, 'stop'> | undefined;
   readonly #letGoes: LetGoes;
   #closed = false;
@@ -76,58 +81,72 @@ export class Slots {
     this.#ports = ports;
     this.#limits = ports.limits;
     this.#letGoes = new LetGoes(ports.runtime);
-    const everyMs = Math.min(
-      ROUND_MS,
-      Math.max(SHORTEST_ROUND_MS, Math.ceil(ports.limits.idleTimeoutMs / 5)),
-    );
-    this.#rounds = new Rounds(everyMs, () => void this.#round());
+    const often = Math.max(SHORTEST_ROUND_MS, Math.ceil(ports.limits.idleTimeoutMs / 5));
+    this.#rounds = new Rounds(Math.min(ROUND_MS, often), () => void this.#round());
+    this.#askers = new Askers(ports.limits, ports.domainOf);
+    const now = (): number => this.#rounds.now();
+    this.places = new Places({ ...ports, now });
+    this.#background = new Background({
+      now,
+      restMs: ports.limits.backgroundRestMs,
+      rested: (place) => this.#rested(place),
+    });
     this.#rounds.start();
     const { killMb } = ports.limits;
-    const places = (): Iterable<Place> => this.#places.values();
+    const places = (): Iterable<Place> => this.places.all;
     if (killMb !== undefined) this.#tooBig = watchForTooBig({ ...ports, killMb, places });
   }
 
-  /** A runtime that is to be started takes a place, in this draft; idle ones are ended for it, in the same. */
-  take(draft: Draft, session: Session, runtime: string): { slot: Slot; inputs: SessionInput[] } {
+  /** A session that needs a runtime takes a place, or a seat in one, in this draft; idle processes are ended for it, in the same. */
+  take(draft: Draft, session: Session, seat: string): Taken {
     const verdict = this.#verdict(session.state, draft.now);
-    const place = this.#placed(draft, verdict, { session, runtime });
+    if (verdict.kind === 'join') {
+      const there = this.places.seat(draft, verdict.runtime, { session, seat });
+      const inputs = there.gate === undefined ? [] : [placed(there, seat, verdict)];
+      return { runtime: there.runtime, domain: there.domain, slot: undefined, inputs };
+    }
+    const place = this.#placed(draft, verdict, { session, seat });
     if (verdict.kind === 'line')
       for (const lease of verdict.evict)
         this.#evict(draft, lease, `its slot is needed by session ${session.id}`);
-    const inputs = verdict.kind === 'start' ? [] : [placed(place, verdict)];
-    return { slot: this.#slotOf(place), inputs };
+    const inputs = verdict.kind === 'start' ? [] : [placed(place, seat, verdict)];
+    return { runtime: place.runtime, domain: place.domain, slot: this.#slotOf(place), inputs };
   }
 
   /** A spare has its session: its slot is that session's from this draft on. */
   assigned(draft: Draft, session: Session, runtime: string): void {
-    this.#placed(draft, { kind: 'start' }, { session, runtime });
+    const place = placeFor(
+      { kind: 'start' },
+      { runtime, seat: runtime, domain: undefined, session, now: this.#rounds.now() },
+    );
+    this.places.add(draft, place);
   }
 
   /** A runtime that an earlier daemon started has its place again. */
-  recovered(session: Session, { id, kind }: RuntimeRecord): Slot {
-    // The order of use goes on; idle time is counted anew, by our clock.
-    const unusedMs = Date.now() - Date.parse(session.state.lastActivityAt);
-    const place: Place = {
-      runtime: id,
-      session,
-      perMessage: kind === 'per-message',
-      usedAt: -Math.max(0, unusedMs),
-      restsSince: this.#rounds.now(),
-      busy: session.state.turn.kind !== 'none',
-      recovered: true,
-    };
-    this.#places.set(id, place);
-    this.#note(place);
+  recovered(seats: readonly (readonly [string, Session])[], record: RuntimeRecord, domain?: string): Slot {
+    const place = placeAgain(record, { seats, domain, now: this.#rounds.now() });
+    this.places.set(place);
+    this.#background.note(place);
     return this.#slotOf(place);
   }
 
+  /** A session has its seat no more. */
+  left(runtime: string, seat: string): void {
+    const place = this.places.get(runtime);
+    if (place?.replacing !== true) place?.seats.delete(seat);
+    this.#moveOn();
+  }
+
   /** The process is gone. */
-  gone(runtime: string): void {
-    const place = this.#places.get(runtime);
+  gone(runtime: string, how: { readonly failed: boolean } = { failed: false }): void {
+    const place = this.places.get(runtime);
     if (place !== undefined) {
-      this.#places.delete(runtime);
+      this.places.remove(runtime);
       wake(place);
-      if (place.replacing === true && !this.#closed) this.#ports.warm(place.session.id);
+      if (place.domain !== undefined)
+        this.#backOffs.ended(place.domain, { ...how, since: place.madeAt ?? 0 });
+      if (place.replacing === true && !this.#closed)
+        for (const { id } of sessionsOf(place)) this.#ports.warm(id);
     }
     this.#moveOn();
   }
@@ -135,23 +154,30 @@ export class Slots {
   /** Something of the session is otherwise, durably. */
   changed(session: Session): void {
     const { runtime } = session.state;
-    const place = runtime.kind === 'none' ? undefined : this.#places.get(runtime.id);
+    const place = runtime.kind === 'none' ? undefined : this.places.of(runtime.id);
     if (place === undefined) return;
     place.restsSince = this.#rounds.now();
-    const busy = session.state.turn.kind !== 'none';
+    const seated = runtime.kind === 'none' ? undefined : place.seats.get(runtime.id);
+    if (seated !== undefined) seated.restsSince = place.restsSince;
+    const busy = sessionsOf(place).some(({ state }) => state.turn.kind !== 'none');
     if (busy || place.busy) place.usedAt = place.restsSince;
     place.busy = busy;
-    this.#note(place);
+    this.#background.note(place);
     this.#moveOn();
     this.#renew(place);
   }
 
   /** It has waited for long enough: its message runs in a process of its own, if there may be one more. */
   hurry(draft: Draft, runtime: string): readonly SessionInput[] {
-    const words = outOfPlaces(this.#leases(), this.#limits);
+    const words = outOfPlaces(this.places.leases(), this.#limits);
     if (words !== undefined) return [{ kind: 'no-slot', runtime, words }];
-    const place = this.#places.get(runtime);
+    const place = this.places.of(runtime);
     if (place?.gate === undefined) return [];
+    if (place.domain !== undefined) {
+      const shared = this.#ports.shared(place.runtime);
+      draft.afterCommit(() => void shared?.refuse(runtime, TOO_LONG).catch(this.#ports.report));
+      return [];
+    }
     place.promised = true;
     draft.onRollback(() => {
       place.promised = false;
@@ -177,177 +203,152 @@ export class Slots {
   }
 
   /** Whether a process may be started before there is a message for it. */
-  mayWarm(spec: Pick<SessionSpec, 'model'>): boolean {
-    const verdict = decideLease(asking(spec), this.view, this.#limits);
-    return verdict.kind === 'start' || (verdict.kind === 'line' && !verdict.full);
+  mayWarm(spec: SessionSpec): boolean {
+    const verdict = decideLease(this.#askers.byItself(spec), this.places.view, this.#limits);
+    return verdict.kind === 'start' || verdict.kind === 'join' || (verdict.kind === 'line' && !verdict.full);
   }
 
   /** Whether a session of this state runs warm, where there is room. */
   warms(state: SessionState): boolean {
-    return notWarm(askingOf(state, Date.now()), this.#limits) === undefined;
-  }
-
-  /** Something starts or works: no moment for what can wait. */
-  get restless(): boolean {
-    return this.#leases().some(({ hold }) => hold?.kind === 'starting' || hold?.kind === 'turn');
+    return notWarm(this.#askers.of(state, Date.now()), this.#limits) === undefined;
   }
 
   /** Memory of a runtime was read. */
   measured(runtime: string): void {
-    const place = this.#places.get(runtime);
-    if (place !== undefined) this.#renew(place);
+    this.#renew(this.places.get(runtime));
   }
 
   status(): StatusView['pool'] {
-    return poolView({
-      leases: this.#leases(),
-      limits: this.#limits,
-      waiting: this.#line().length,
-      pid: (runtime) => pidOf(this.#places.get(runtime), this.#ports.runtime(runtime)),
-      ended: this.#letGoes.newest,
-    });
+    return this.places.status(this.#limits, this.#letGoes.newest);
   }
 
   /** Nothing is granted or ended by the pool any more. */
   close(): void {
     this.#closed = true;
     this.#rounds.stop();
-    for (const place of this.#places.values()) wake(place);
+    for (const place of this.places.all) wake(place);
     this.#tooBig?.stop();
   }
 
   #verdict(state: SessionState, now: number): Verdict {
-    return decideLease(askingOf(state, now), this.view, this.#limits);
+    return decideLease(this.#askers.of(state, now), this.places.view, this.#limits);
   }
 
-  get view(): PoolView {
-    const line = this.#line();
-    const waitingOwn = line.filter((place) => place.takes === 'own').length;
-    return { leases: this.#leases(), waiting: line.length - waitingOwn, waitingOwn };
-  }
-
-  #leases(): Lease[] {
-    const now = this.#rounds.now();
-    const places = [...this.#places.values()].flatMap((place) =>
-      waits(place) ? [] : [leaseOf(place, now, this.#ports.runtime(place.runtime)?.rssMb)],
-    );
-    return [...places, ...this.#ports.spares.leases()];
-  }
-
-  #placed(draft: Draft, verdict: Verdict, of: Pick<Place, 'runtime' | 'session'>): Place {
-    const place = placeFor(verdict, { ...of, now: this.#rounds.now() });
-    this.#places.set(of.runtime, place);
-    draft.onRollback(() => {
-      this.#places.delete(of.runtime);
-    });
+  #placed(
+    draft: Draft,
+    verdict: Exclude<Verdict, { kind: 'join' }>,
+    of: { readonly session: Session; readonly seat: string },
+  ): Place {
+    // What may become a process for one message is nobody else's.
+    const own = verdict.kind === 'per-message' || (verdict.kind !== 'start' && verdict.takes !== 'slot');
+    const domain = own ? undefined : this.#askers.domainOf(of.session.state.spec);
+    const runtime = domain === undefined ? of.seat : newId('rt');
+    const place = placeFor(verdict, { ...of, runtime, domain, now: this.#rounds.now() });
+    this.places.add(draft, place);
     return place;
   }
 
-  #line(): Place[] {
-    return [...this.#places.values()].filter(waits);
-  }
-
   #slotOf(place: Place): Slot {
-    return slotOf(place, () => this.#places.delete(place.runtime));
+    return slotOf(place, {
+      leave: () => this.places.remove(place.runtime),
+      mayStart: async (signal) => {
+        place.madeAt = this.#rounds.now();
+        if (place.domain !== undefined) await this.#backOffs.passed(place.domain, signal);
+      },
+    });
   }
 
   /** The line moves on: who may start starts; where that is not enough, idle ones are ended. */
   #moveOn(): void {
-    if (this.#closed || this.#line().length === 0) return;
-    const line = this.#line();
+    const { line } = this.places;
+    if (this.#closed || line.length === 0) return;
     const granted = grantsInLine(
       line.map((place) => place.takes ?? 'slot'),
-      this.view,
+      this.places.view,
       this.#limits,
     );
     for (const [at, place] of line.entries()) {
       const what = granted[at];
       if (what !== undefined) this.#grant(place, what === 'own');
     }
-    for (const lease of evictionsForLine(this.view, this.#limits))
+    for (const lease of evictionsForLine(this.places.view, this.#limits))
       this.#unload(lease, 'evicted', 'its slot is needed by a session that waits');
   }
 
   #grant(place: Place, perMessage: boolean): void {
-    const { gate, session, runtime } = place;
+    const { gate } = place;
     place.gate = undefined;
     place.perMessage = perMessage;
     place.restsSince = this.#rounds.now();
     gate?.resolve();
-    session.submit({ kind: 'slot', runtime, perMessage }).catch(this.#ports.report);
+    for (const [runtime, { session }] of place.seats)
+      session.submit({ kind: 'slot', runtime, perMessage }).catch(this.#ports.report);
   }
 
   /** In the draft of the one that needs the slot. */
   #evict(draft: Draft, lease: Lease, words: string): void {
-    const place = this.#places.get(lease.runtime);
+    const place = this.places.get(lease.runtime);
     draft.afterCommit(this.#letGoes.noting(lease, place, { reason: 'evicted', words }));
     if (lease.spare !== undefined) return this.#ports.spares.end(draft, lease.runtime);
-    place?.session.apply(draft, [unloading(lease, 'evicted', words)]);
+    if (place !== undefined) this.#let(draft, place, unloading(lease, 'evicted', words));
   }
 
   /** In a commit of its own; the session may decline. */
   #unload(lease: Lease, reason: UnloadReason, words: string): void {
-    const place = this.#places.get(lease.runtime);
+    const place = this.places.get(lease.runtime);
     const note = this.#letGoes.noting(lease, place, { reason, words });
     if (lease.spare !== undefined) return (this.#ports.spares.unload(lease.runtime), note());
     if (place === undefined || place.unloading === true) return;
     place.unloading = true;
-    place.session
-      .submit(unloading(lease, reason, words))
+    this.#ports.committer
+      .commit((draft) => {
+        this.#let(draft, place, unloading(lease, reason, words));
+      })
       .then(note, this.#ports.report)
       .finally(() => {
         place.unloading = false;
       });
   }
 
+  /** Of a shared one, all or none: what they hold is looked at again, in this draft. */
+  #let(draft: Draft, place: Place, input: Unload): void {
+    if (place.domain !== undefined) {
+      if (this.places.leaseOf(place).hold !== undefined) return;
+      this.#ports.shared(place.runtime)?.retire(draft, input.reason);
+    }
+    for (const session of sessionsOf(place)) session.apply(draft, [input]);
+  }
+
   /** A process that has grown or is worn is replaced between two turns (R21). */
-  #renew(place: Place): void {
-    const { runtime } = place.session.state;
-    if (this.#closed || place.perMessage || runtime.kind !== 'ready' || runtime.turns === 0) return;
-    const rssMb = this.#ports.runtime(place.runtime)?.rssMb;
-    const why = worn({ rssMb, turns: runtime.turns }, this.#limits);
-    if (why === undefined || place.replacing === true) return;
-    const lease = leaseOf(place, this.#rounds.now(), rssMb);
+  #renew(place: Place | undefined): void {
+    if (place === undefined || this.#closed || place.perMessage || place.replacing === true) return;
+    const why = wornOf(place, this.#ports.runtime(place.runtime)?.rssMb, this.#limits);
+    if (why === undefined) return;
+    const lease = this.places.leaseOf(place);
     if (!verdictOf(lease, this.#limits).evictable) return;
     place.replacing = true;
     this.#unload(lease, 'replaced', why);
   }
 
-  /** What the state of its session says of a place, as times of our clock. */
-  #note(place: Place): void {
-    const { runtime } = place.session.state;
-    const tasks = runtime.kind === 'ready' ? (runtime.tasks ?? 0) : 0;
-    const ended = tasks === 0 && place.backgroundAt !== undefined;
-    if (tasks === 0) place.backgroundAt = undefined;
-    else place.backgroundAt ??= this.#rounds.now();
-    const left = place.perMessage && runtime.kind === 'ready' && holdOf(place.session.state) === undefined;
-    if (ended || (left && place.resting === undefined)) this.#rest(place);
-    else if (holdOf(place.session.state) !== undefined) wake(place);
-  }
-
-  /** For a while its process stays though nothing is open; then one of a single message goes, and others may be ended for whoever waits. */
-  #rest(place: Place): void {
-    wake(place);
-    place.resting = after(this.#limits.backgroundRestMs, () => {
-      place.resting = undefined;
-      place.restsSince = this.#rounds.now();
-      if (this.#closed || !this.#places.has(place.runtime)) return;
-      if (place.perMessage)
-        this.#unload(leaseOf(place, place.restsSince, undefined), 'closed', 'it had its message');
-      this.#moveOn();
-    });
+  #rested(place: Place): void {
+    if (this.#closed || this.places.get(place.runtime) === undefined) return;
+    if (place.perMessage) this.#unload(this.places.leaseOf(place), 'closed', 'it had its message');
+    this.#moveOn();
   }
 
   async #round(): Promise<void> {
-    await Promise.all([...this.#places.keys()].map(async (id) => this.#ports.runtime(id)?.sample()));
+    await Promise.all(this.places.all.map(async ({ runtime }) => this.#ports.runtime(runtime)?.sample()));
     if (this.#closed) return;
-    for (const lease of overdue(this.#leases(), this.#limits)) {
+    for (const lease of overdue(this.places.leases(), this.#limits)) {
       const words = `it was idle for ${seconds(lease.idleMs)} (pool.idleTimeoutMs)`;
       this.#unload(lease, 'idle', lease.hold === undefined ? words : verdictOf(lease, this.#limits).reason);
     }
-    for (const lease of evictionsForBudget(this.#leases(), this.#limits))
+    for (const place of this.places.all)
+      for (const { session, input } of idleIn(place, this.#rounds.now(), this.#limits))
+        session.submit(input).catch(this.#ports.report);
+    for (const lease of evictionsForBudget(this.places.leases(), this.#limits))
       this.#unload(lease, 'evicted', `the processes are over pool.memoryBudgetMb`);
-    for (const lease of evictionsForLine(this.view, this.#limits))
+    for (const lease of evictionsForLine(this.places.view, this.#limits))
       this.#unload(lease, 'evicted', 'there are more warm processes than pool.maxWarm');
     this.#moveOn();
   }

@@ -84,6 +84,8 @@ class Small {
       this.limits,
     );
     switch (verdict.kind) {
+      case 'join':
+        throw new Error('nobody shares here');
       case 'start':
         expect(waiting).toBe(0);
         this.#start();

@@ -13,6 +13,8 @@ const USUAL_MB = 200;
 
 export interface Asking {
   readonly model?: string | undefined;
+  /** Processes of this domain may be shared. */
+  readonly domain?: string | undefined;
   /** The session's warm processes fail: why. */
   readonly degraded?: string | undefined;
 }
@@ -23,6 +25,8 @@ export type Takes = 'slot' | 'own' | 'either';
 export type Verdict =
   /** A slot is free. */
   | { readonly kind: 'start' }
+  /** A seat in a process that is there, or on its way: no slot is needed. */
+  | { readonly kind: 'join'; readonly runtime: string }
   /** A process of its own for one message. `full`: only because no slot could be had. */
   | { readonly kind: 'per-message'; readonly reason: string; readonly full: boolean }
   /** A place in the line; these are ended now to make room. `full`: nothing makes room by itself, it waits until something is idle. */
@@ -42,12 +46,16 @@ export interface PoolView {
   readonly waiting: number;
   /** How many stand in it only for a process for one message; default none. */
   readonly waitingOwn?: number;
+  /** Those in the line, as they may be shared. */
+  readonly line?: readonly Pick<Lease, 'runtime' | 'sessions' | 'domain' | 'hold'>[];
 }
 
 /** What a session that needs a process gets. */
 export function decideLease(asking: Asking, pool: PoolView, limits: PoolLimits): Verdict {
   const never = notWarm(asking, limits);
   if (never !== undefined) return perMessage({ reason: never, full: false }, pool, limits);
+  const seat = seatFor(asking, pool, limits);
+  if (seat !== undefined) return { kind: 'join', runtime: seat };
   if (roomNow(pool.leases, limits) > pool.waiting) return { kind: 'start' };
   const evict = evictionsFor(pool, pool.waiting + 1, limits);
   if (evict !== undefined)
@@ -62,6 +70,18 @@ export function decideLease(asking: Asking, pool: PoolView, limits: PoolLimits):
   const reason = `${fullness(pool.leases, limits)}, none is idle`;
   if (limits.whenFull === 'per-message') return perMessage({ reason, full: true }, pool, limits);
   return inLine({ reason, takes: 'slot' }, pool, limits);
+}
+
+/** The fullest of the domain that has a seat left, so that the others come to rest. */
+function seatFor({ domain }: Asking, pool: PoolView, limits: PoolLimits): string | undefined {
+  if (domain === undefined) return undefined;
+  const open = [...pool.leases, ...(pool.line ?? [])].filter(
+    (lease) =>
+      lease.domain === domain &&
+      lease.hold?.kind !== 'ending' &&
+      lease.sessions.length < limits.sessionsPerProcess,
+  );
+  return open.toSorted((a, b) => b.sessions.length - a.sessions.length)[0]?.runtime;
 }
 
 /** A process of its own, or a place in the line when there are as many as there may be. */

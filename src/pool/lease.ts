@@ -15,6 +15,8 @@ export interface Lease {
   readonly runtime: string;
   readonly sessions: readonly string[];
   readonly kind: 'warm' | 'per-message';
+  /** Sessions of this domain may take a seat in it. */
+  readonly domain?: string;
   /** Awake time since it came to rest, ms; 0 while it is held. */
   readonly idleMs: number;
   /** When its session last wanted something of it, on one scale for all: the least is ended first. */

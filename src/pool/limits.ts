@@ -25,6 +25,8 @@ export interface PoolLimits {
   /** A process past this is ended within its turn, MB; undefined for never. */
   readonly killMb?: number | undefined;
   readonly warmOnCreate: boolean;
+  /** Most sessions in one process, of an agent whose process can have several; 1 for a process each. */
+  readonly sessionsPerProcess: number;
   /** Most processes that are kept for sessions to come, within `maxWarm`; 0: none. */
   readonly spares: number;
   /** So long after a session was created one is kept for the next that is started alike. */
@@ -49,6 +51,7 @@ export const DEFAULT_POOL_LIMITS: PoolLimits = {
   recycleMb: 600,
   recycleTurns: 500,
   warmOnCreate: true,
+  sessionsPerProcess: 50,
   spares: 0,
   spareForMs: 10 * 60_000,
   spareRestMs: 250,

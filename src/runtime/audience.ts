@@ -2,7 +2,7 @@
  * The sessions that one process serves, or will serve: what it says before it has one is kept for the first. Usually one; with several, a signal names the agent's conversation and goes to the session of it.
  * Knows nothing of what is said, but what may not be: known secrets are masked here, before anything is committed.
  */
-import type { Addressed, Json } from '../agents/dialect.ts';
+import { isOfSeat, type Json, type Told } from '../agents/dialect.ts';
 import { redactionOf } from '../redact/index.ts';
 import type { Draft, Listener, RuntimeInput } from '../session/ports.ts';
 import type { RuntimePorts } from './ports.ts';
@@ -10,7 +10,28 @@ import { Redacting } from './redacting.ts';
 
 const MOST_UNHEARD = 100;
 
-export class Audience {
+/** Whom a process speaks to: the one session that it serves, or several that share it. */
+export interface Hearers {
+  /** Of the sessions. */
+  readonly ids: readonly string[];
+  readonly shared: boolean;
+  /** What of them is kept in the row of the runtime, where it is shared. */
+  seats?(): Json;
+  /** From now on these are masked. */
+  hide(...secrets: readonly (readonly string[] | undefined)[]): void;
+  /** What of the runtime is written beside. */
+  masked(state: Json): Json;
+  /** The life of the process. */
+  tellAll(draft: Draft, input: RuntimeInput): void;
+  /** What its agent says, in the order of its lines. */
+  tell(draft: Draft, runtime: string, signals: readonly Told[]): void;
+  /** The agent printed something: for all; or a line was about this seat. */
+  output(about?: string): void;
+  pause(): void;
+}
+
+export class Audience implements Hearers {
+  readonly shared = false;
   #sessions: readonly Listener[];
   readonly #byConversation: (conversation: string) => Listener | undefined;
 
@@ -67,21 +88,22 @@ export class Audience {
   }
 
   /** Signals in the order of their lines; neighbours of one session are applied together. What is addressed to nobody is passed over. */
-  tell(draft: Draft, runtime: string, signals: readonly Addressed[]): void {
+  tell(draft: Draft, runtime: string, signals: readonly Told[]): void {
     if (this.#redacting === undefined) return this.#tell(draft, runtime, signals);
     draft.onRollback(this.#redacting.remember());
     this.#tell(draft, runtime, this.#redacting.signals(signals));
   }
 
-  #tell(draft: Draft, runtime: string, signals: readonly Addressed[]): void {
+  #tell(draft: Draft, runtime: string, signals: readonly Told[]): void {
     if (this.#sessions.length === 0)
       return this.#keep(
         draft,
-        signals.map((signal) => ({ kind: 'agent', runtime, signal })),
+        signals.flatMap((signal) => (isOfSeat(signal) ? [] : [{ kind: 'agent' as const, runtime, signal }])),
       );
     let batch: RuntimeInput[] = [];
     let target: Listener | undefined;
     for (const signal of signals) {
+      if (isOfSeat(signal)) continue;
       const listener = signal.to === undefined ? this.#sessions[0] : this.#byConversation(signal.to);
       if (listener !== target) {
         if (batch.length > 0) target?.apply(draft, batch);
@@ -112,7 +134,7 @@ export class Audience {
 }
 
 /** What a process is started with is secret in what it says, too. */
-export function guarded(ports: RuntimePorts, audience: Audience): RuntimePorts {
+export function guarded(ports: RuntimePorts, audience: Hearers): RuntimePorts {
   return {
     ...ports,
     async settings(why) {

@@ -1,8 +1,8 @@
 /** Neighbouring deltas that were read together become one: fewer events, the same text. Pure. */
-import type { Addressed } from '../agents/dialect.ts';
+import type { Told } from '../agents/dialect.ts';
 
-export function joinDeltas(signals: readonly Addressed[]): Addressed[] {
-  const joined: Addressed[] = [];
+export function joinDeltas(signals: readonly Told[]): Told[] {
+  const joined: Told[] = [];
   for (const signal of signals) {
     const last = joined.at(-1);
     const merged = last === undefined ? undefined : merge(last, signal);
@@ -12,7 +12,7 @@ export function joinDeltas(signals: readonly Addressed[]): Addressed[] {
   return joined;
 }
 
-function merge(last: Addressed, next: Addressed): Addressed | undefined {
+function merge(last: Told, next: Told): Told | undefined {
   if (last.to !== next.to) return undefined;
   if (
     (last.kind === 'text' || last.kind === 'reasoning') &&

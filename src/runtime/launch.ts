@@ -57,6 +57,20 @@ export function launchFailure(error: unknown): LaunchFailure {
   return new LaunchFailure('spawn_failed', String(error), { cause: error });
 }
 
+/** How its sessions are told of it. */
+export function failedInput(runtime: string, failure: LaunchFailure, retry: boolean): RuntimeInput {
+  const { code, message, stderrTail, taken } = failure;
+  return {
+    kind: 'runtime-failed',
+    runtime,
+    code,
+    message,
+    ...(stderrTail === undefined || stderrTail === '' ? {} : { stderrTail }),
+    retry,
+    ...(taken ? { taken } : {}),
+  };
+}
+
 export interface LaunchOptions {
   readonly id: string;
   readonly relay: Relay;

@@ -17,9 +17,9 @@ import type {
   Slot,
   Voice,
 } from '../session/ports.ts';
-import { Audience, guarded } from './audience.ts';
+import { Audience, guarded, type Hearers } from './audience.ts';
 import { CalledOff } from './called-off.ts';
-import { launch, LaunchFailure, launchFailure, readyOf, type Launched } from './launch.ts';
+import { failedInput, launch, LaunchFailure, launchFailure, readyOf, type Launched } from './launch.ts';
 import { commitSurely, commitWhenRoom, type Persistence } from './persist.ts';
 import type { RuntimeOrigin, RuntimePorts } from './ports.ts';
 import { exitOf, Relay } from './relay.ts';
@@ -39,6 +39,10 @@ export interface LifetimeOptions {
   /** The sessions that it serves (none yet: it is started ahead), and which of them an agent's conversation belongs to where there are several. */
   readonly sessions: readonly Listener[];
   readonly byConversation?: (conversation: string) => Listener | undefined;
+  /** Instead, where sessions come and go. */
+  readonly hearers?: Hearers;
+  /** It can be spoken to. */
+  readonly onRunning?: () => void;
   readonly ports: RuntimePorts;
   readonly onGone: (id: string) => void;
   /** Its place in the pool. Without one it starts at once and stays. */
@@ -49,7 +53,10 @@ export interface LifetimeOptions {
 
 export class Lifetime implements Voice {
   readonly id: string;
-  readonly #audience: Audience;
+  readonly #audience: Hearers;
+  /** Of a process of one session, or of one to come. */
+  readonly #sole: Audience | undefined;
+  readonly #onRunning: (() => void) | undefined;
   readonly #ports: RuntimePorts;
   readonly #onGone: (id: string) => void;
   readonly #slot: Slot | undefined;
@@ -62,7 +69,9 @@ export class Lifetime implements Voice {
 
   constructor(options: LifetimeOptions) {
     this.id = options.id;
-    this.#audience = new Audience(options.sessions, options.byConversation);
+    if (options.hearers === undefined) this.#sole = new Audience(options.sessions, options.byConversation);
+    this.#audience = options.hearers ?? this.#sole ?? new Audience([]);
+    this.#onRunning = options.onRunning;
     this.#ports = guarded(options.ports, this.#audience);
     this.#slot = options.slot;
     this.#memory = new Sampler(options.ports.memory, () => options.onMeasured?.(options.id));
@@ -81,17 +90,27 @@ export class Lifetime implements Voice {
   /** It is ready, and no session has it yet. */
   get isSpare(): boolean {
     const phase = this.#phase;
-    return phase.kind === 'running' && phase.runtime.phase === 'ready' && this.#audience.waits;
+    return phase.kind === 'running' && phase.runtime.phase === 'ready' && this.#sole?.waits === true;
   }
 
   /** A process that was started ahead has its session, durably with this draft and before anything is written to it. Gives what the session is told. */
   assign(draft: Draft, session: Listener): readonly RuntimeInput[] {
-    if (this.#phase.kind !== 'running' || !this.isSpare)
+    if (this.#phase.kind !== 'running' || !this.isSpare || this.#sole === undefined)
       throw new PilotlightError('internal', `Runtime ${this.id} is no spare`);
-    const told = this.#audience.join(draft, session);
+    const told = this.#sole.join(draft, session);
     this.#ports.ownership?.of(session.id);
     draft.runtime(this.#phase.runtime.record());
     return told.map((input) => (input.kind === 'runtime-ready' ? { ...input, spare: true } : input));
+  }
+
+  /** Undefined while it is being started or taken over, and when it is gone. */
+  get running(): { readonly runtime: Runtime; readonly child: Child } | undefined {
+    return this.#phase.kind === 'running' ? this.#phase : undefined;
+  }
+
+  /** Who is served has changed while it is being started. */
+  keepStarting(draft: Draft): void {
+    if (this.#phase.kind === 'launching') draft.runtime(this.#startingRecord());
   }
 
   /** Makes the row in this draft; the process is started after the commit. */
@@ -196,20 +215,12 @@ export class Lifetime implements Voice {
     void this.#memory.sample(child.identity);
     this.#relay.connect(runtime);
     runtime.pump();
+    this.#onRunning?.();
   }
 
   async #failed(failure: LaunchFailure, retry: boolean): Promise<void> {
     if (this.#detached) return;
-    const { code, message, stderrTail } = failure;
-    const input: RuntimeInput = {
-      kind: 'runtime-failed',
-      runtime: this.id,
-      code,
-      message,
-      ...(stderrTail === undefined || stderrTail === '' ? {} : { stderrTail }),
-      retry,
-      ...(failure.taken ? { taken: true as const } : {}),
-    };
+    const input = failedInput(this.id, failure, retry);
     await this.#surely((draft) => {
       this.#audience.tellAll(draft, input);
       draft.dropRuntime(this.id);
@@ -250,6 +261,7 @@ export class Lifetime implements Voice {
       else void this.#surely((draft) => runtime.end(draft, wanted));
       void this.#memory.sample(child.identity);
       runtime.pump();
+      this.#onRunning?.();
     } catch (error) {
       this.#ports.report(error);
       void this.#unreadable(from, child);
@@ -299,15 +311,9 @@ export class Lifetime implements Voice {
     how: { readonly reason: RuntimeEndReason; readonly lost?: boolean },
   ): Promise<void> {
     await this.#surely((draft) => {
-      const { lines, chunks } = from;
-      this.#audience.tellAll(draft, {
-        kind: 'runtime-ended',
-        runtime: this.id,
-        pid: from.pid ?? 0,
-        ...how,
-        lines,
-        chunks,
-      });
+      const { lines, chunks, pid = 0 } = from;
+      const ended = { kind: 'runtime-ended', runtime: this.id, pid, ...how, lines, chunks } as const;
+      this.#audience.tellAll(draft, ended);
       draft.dropRuntime(this.id);
       draft.afterCommit(() => {
         this.#gone();
@@ -339,8 +345,11 @@ export class Lifetime implements Voice {
 
   #startingRecord(): RuntimeRecord {
     const { id, startedAt } = this;
-    const kind = this.#slot?.perMessage === true ? 'per-message' : 'warm';
+    const kind = this.#audience.shared ? 'shared' : this.#slot?.perMessage === true ? 'per-message' : 'warm';
     const { agent } = this.#ports.dialect;
-    return startingRecord({ id, startedAt, kind, agent, sessions: this.#audience.ids });
+    return startingRecord(
+      { id, startedAt, kind, agent, sessions: this.#audience.ids },
+      this.#audience.seats?.(),
+    );
   }
 }

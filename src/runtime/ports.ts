@@ -1,11 +1,11 @@
 /**
  * What a runtime needs: a holder of children, a dialect with the session's settings, the journal, bounds. Types only.
  */
-import type { AgentBinary, AgentSettings, Dialect, PlannedFile } from '../agents/dialect.ts';
+import type { AgentBinary, AgentSettings, Dialect, PlannedFile, SharedDialect } from '../agents/dialect.ts';
 import type { Child, ChildHost, ProcessIdentity } from '../process/ports.ts';
 import type { RuntimeEndReason, TurnInput } from '../protocol/index.ts';
 import type { Committer, RuntimeRecord } from '../session/ports.ts';
-import type { Audience } from './audience.ts';
+import type { Hearers } from './audience.ts';
 import type { Reading } from './reading.ts';
 
 export interface RuntimeBounds {
@@ -18,7 +18,7 @@ export interface RuntimeBounds {
 export interface RuntimePorts {
   readonly children: ChildHost;
   readonly committer: Committer;
-  readonly dialect: Dialect<unknown>;
+  readonly dialect: Dialect<unknown> | SharedDialect<unknown>;
   /** Settings are made when the process is started: secrets and the environment are read then. */
   readonly settings: (why: 'start' | 'takeover') => Promise<{
     readonly settings: AgentSettings;
@@ -37,6 +37,8 @@ export interface RuntimePorts {
   readonly bounds: RuntimeBounds;
   /** The input of a turn, from the journal. */
   readonly input: (turn: string) => TurnInput;
+  /** What the session of a seat wants, where several share the process. */
+  readonly seat?: (seat: string) => AgentSettings | undefined;
   /** Memory of a process tree, MB; undefined when it cannot be read. */
   readonly memory: (root: ProcessIdentity) => Promise<number | undefined>;
   /** Something threw that never should: logged. */
@@ -59,6 +61,8 @@ export interface Ownership {
   in(conversation: string): void;
   /** It is gone, or was not started. */
   release(): void;
+  /** It goes on, but works on the conversation no more. */
+  leave(): void;
 }
 
 /** What was known when it became ready, or when it was taken over. */
@@ -76,7 +80,7 @@ export interface RuntimeOrigin {
 }
 
 export interface RuntimeSurroundings {
-  readonly audience: Audience;
+  readonly audience: Hearers;
   readonly ports: RuntimePorts;
   /** The process is gone and the journal knows. */
   readonly onGone: () => void;

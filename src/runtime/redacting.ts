@@ -4,7 +4,7 @@
  *
  * What is held back lives in memory: a daemon that dies in that moment loses the last characters of a preview; the whole text follows with its completion.
  */
-import type { Addressed, Json } from '../agents/dialect.ts';
+import type { Addressed, Json, Told } from '../agents/dialect.ts';
 import type { Redaction } from '../redact/index.ts';
 import type { RuntimeInput } from '../session/ports.ts';
 import { asJson } from './row.ts';
@@ -13,7 +13,7 @@ type Question = NonNullable<Extract<Addressed, { kind: 'ask' }>['ask']['question
 type Streamed = Extract<Addressed, { kind: 'text' | 'reasoning' | 'tool-output' }>;
 
 export class Redacting {
-  readonly #redaction: Redaction;
+  #redaction: Redaction;
   /** Stream → the delta that its end was held back from, with only that end. */
   #held = new Map<string, Streamed>();
 
@@ -29,8 +29,15 @@ export class Redacting {
     };
   }
 
-  signals(signals: readonly Addressed[]): Addressed[] {
+  signals(signals: readonly Addressed[]): Addressed[];
+  signals(signals: readonly Told[]): Told[];
+  signals(signals: readonly Told[]): Told[] {
     return signals.flatMap((signal) => this.#signal(signal));
+  }
+
+  /** More is known to be secret; what is held back stays. */
+  become(redaction: Redaction): void {
+    this.#redaction = redaction;
   }
 
   /** Words about the process: its own error messages are in them. */
@@ -44,7 +51,7 @@ export class Redacting {
     };
   }
 
-  #signal(signal: Addressed): readonly Addressed[] {
+  #signal(signal: Told): readonly Told[] {
     const { mask } = this;
     switch (signal.kind) {
       case 'text':
@@ -75,6 +82,10 @@ export class Redacting {
         return [this.#notice(signal)];
       case 'settings':
         return [signal.how === 'refused' ? { ...signal, message: mask(signal.message) } : signal];
+      case 'join-failed':
+        return [{ ...signal, message: this.#redaction.maskCut(signal.message) }];
+      case 'joined':
+      case 'left':
       case 'steer':
       case 'receipt':
       case 'woke':

@@ -14,13 +14,18 @@ export interface RuntimeRow {
   readonly prompt: number;
   /** Why it is being ended; only in that phase. */
   readonly reason?: RuntimeEndReason;
+  /** Of a process that several sessions share: see members.ts. */
+  readonly seats?: Json;
 }
 
 /** The row of a process that is to be started: nothing was read from it, nothing written to it. */
 export function startingRecord(
   of: Pick<RuntimeRecord, 'id' | 'agent' | 'sessions' | 'startedAt' | 'kind'>,
+  seats?: Json,
 ): RuntimeRecord {
-  return { ...of, phase: 'starting', offset: 0, lastWrite: 0, state: null, lines: 0, chunks: 0 };
+  const row: RuntimeRow | null =
+    seats === undefined ? null : { v: 1, dialect: null, skipping: false, prompt: 0, seats };
+  return { ...of, phase: 'starting', offset: 0, lastWrite: 0, state: row, lines: 0, chunks: 0 };
 }
 
 /** Throws when it cannot be read. */
@@ -42,6 +47,7 @@ export function readRow(state: unknown): RuntimeRow {
     skipping,
     prompt,
     ...(reason.success ? { reason: reason.data } : {}),
+    ...('seats' in state ? { seats: asJson(state.seats) } : {}),
   };
 }
 

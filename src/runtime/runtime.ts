@@ -8,7 +8,13 @@
  * Only then is the output acknowledged to the holder of the pipes, so a daemon that dies reads it again, or never.
  */
 import { after } from '../async/after.ts';
-import type { Addressed, RequestIds } from '../agents/dialect.ts';
+import {
+  isOfSeat,
+  type RequestIds,
+  type SharedDialect,
+  type SharedStep,
+  type Told,
+} from '../agents/dialect.ts';
 import type { Child, ChildExit, ChildListener } from '../process/ports.ts';
 import { PilotlightError, type RuntimeEndReason, type TurnFailureCode } from '../protocol/index.ts';
 import type { AgentCommand, AgentSignal, Draft, RuntimeInput, RuntimeRecord } from '../session/ports.ts';
@@ -20,9 +26,12 @@ import { FULL_RETRY_MS } from './persist.ts';
 import type { RuntimeOrigin, RuntimeSurroundings } from './ports.ts';
 import type { Batch, Reading } from './reading.ts';
 import { asJson, type RuntimeRow } from './row.ts';
+import { translated } from './translated.ts';
 
 /** Output that changed nothing but the dialect's state is kept by the keeper alone up to here, bytes. */
 const MOST_SILENT = 64 * 1024;
+
+type SeatStep = (dialect: SharedDialect<unknown>, state: unknown, ids: RequestIds) => SharedStep<unknown>;
 
 export class Runtime implements ChildListener {
   readonly #origin: RuntimeOrigin;
@@ -53,7 +62,8 @@ export class Runtime implements ChildListener {
     this.#state = origin.state;
     this.#prompt = origin.prompt;
     this.#reason = origin.reason;
-    const context = { settings: origin.settings, input: at.ports.input };
+    const { input, seat } = at.ports;
+    const context = { settings: origin.settings, input, ...(seat === undefined ? {} : { seat }) };
     this.outbox = new Outbox(
       {
         runtime: origin.record.id,
@@ -75,17 +85,35 @@ export class Runtime implements ChildListener {
     return this.#phase;
   }
 
-  /** See Voice.say. */
-  say(draft: Draft, command: AgentCommand): readonly AgentSignal[] {
+  /** See Voice.say. `seat`: whose session it is, where several share the process. */
+  say(draft: Draft, command: AgentCommand, seat = ''): readonly AgentSignal[] {
     if (this.#phase !== 'ready') return [];
-    const before = { state: this.#state, prompt: this.#prompt };
+    const { dialect } = this.#at.ports;
+    const prompt = this.#prompt;
     draft.onRollback(() => {
-      this.#state = before.state;
-      this.#prompt = before.prompt;
+      this.#prompt = prompt;
     });
-    const step = this.#at.ports.dialect.accept(this.#state, command, this.#ids());
-    this.#state = step.state;
     if (command.kind === 'prompt') this.#prompt = this.outbox.last + 1;
+    const signals = this.#step(draft, (state, ids) =>
+      'join' in dialect ? dialect.accept(state, { seat, command }, ids) : dialect.accept(state, command, ids),
+    );
+    return signals.flatMap((one) => (isOfSeat(one) ? [] : [one]));
+  }
+
+  /** Of a process that several share: someone comes, or goes. */
+  seated(draft: Draft, make: SeatStep): void {
+    const { dialect } = this.#at.ports;
+    if ('join' in dialect) this.#step(draft, (state, ids) => make(dialect, state, ids));
+  }
+
+  #step(draft: Draft, make: (state: unknown, ids: RequestIds) => SharedStep<unknown>): readonly Told[] {
+    if (this.#phase !== 'ready') return [];
+    const before = this.#state;
+    draft.onRollback(() => {
+      this.#state = before;
+    });
+    const step = make(before, this.#ids());
+    this.#state = step.state;
     this.outbox.add(draft, step.writes);
     draft.runtime(this.record());
     return step.signals;
@@ -112,6 +140,8 @@ export class Runtime implements ChildListener {
     this.#at.ports.committer
       .commit((draft) => {
         this.#at.audience.tellAll(draft, input);
+        // Of a shared one nobody may be left to end it.
+        if (this.#at.audience.shared) this.end(draft, code === 'stdin_timeout' ? 'stuck' : 'crashed');
       })
       .catch((error: unknown) => {
         // Without a journal nothing can be said, but a process that cannot be used still ends.
@@ -133,6 +163,7 @@ export class Runtime implements ChildListener {
       skipping: this.#reading.skipping,
       prompt: this.#prompt,
       ...(this.#reason === undefined ? {} : { reason: this.#reason }),
+      ...(this.#at.audience.seats === undefined ? {} : { seats: this.#at.audience.seats() }),
     };
     return {
       ...this.#origin.record,
@@ -271,7 +302,7 @@ export class Runtime implements ChildListener {
   }
 
   /** Says once that output was given up. */
-  #lossOf(lines: number): Addressed[] {
+  #lossOf(lines: number): Told[] {
     if (lines === 0) return [];
     const message = `The last ${String(lines)} lines of the agent could not be kept and were given up`;
     return [{ kind: 'notice', level: 'error', code: 'output_lost', message }];
@@ -283,32 +314,13 @@ export class Runtime implements ChildListener {
   }
 
   /** Lines → signals, moving the dialect's state; what the dialect answers by itself goes into the outbox. */
-  #translate(draft: Draft, lines: readonly WireLine[]): Addressed[] {
-    const { dialect } = this.#at.ports;
-    const ids = this.#ids();
-    const signals: Addressed[] = [];
-    const writes = [];
-    for (const line of lines) {
-      if (line.kind === 'cut') {
-        const message = 'A line of the agent was longer than wire.maxLineMb and was cut';
-        signals.push(unread({ level: 'warning', code: 'line_too_long', message }, line.head));
-        continue;
-      }
-      if (line.text === '') continue;
-      try {
-        const step = dialect.translate(this.#state, line.text, ids);
-        this.#state = step.state;
-        signals.push(...step.signals);
-        writes.push(...step.writes);
-      } catch (error) {
-        // A dialect never throws; should it, one line is lost to a notice and not the session to a loop.
-        this.#at.ports.report(error);
-        const message = 'A line of the agent could not be understood';
-        signals.push(unread({ level: 'error', code: 'untranslatable', message }, line.text));
-      }
-    }
-    this.outbox.add(draft, writes);
-    return signals;
+  #translate(draft: Draft, lines: readonly WireLine[]): readonly Told[] {
+    const { dialect, report } = this.#at.ports;
+    const said = translated({ dialect, report, state: this.#state, ids: this.#ids() }, lines);
+    this.#state = said.state;
+    for (const seat of said.about) this.#at.audience.output(seat);
+    this.outbox.add(draft, said.writes);
+    return said.signals;
   }
 
   #finish(draft: Draft, end: End): void {
@@ -341,12 +353,4 @@ export class Runtime implements ChildListener {
       },
     };
   }
-}
-
-/** A line that is shown as it is, its beginning at least. */
-function unread(
-  notice: Pick<Extract<Addressed, { kind: 'notice' }>, 'level' | 'code' | 'message'>,
-  line: string,
-): Addressed {
-  return { kind: 'notice', ...notice, raw: line.slice(0, 2000) };
 }

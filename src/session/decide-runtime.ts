@@ -34,8 +34,12 @@ const UNLINKED: Fact = { type: '#runtime-linked', link: { kind: 'none' } };
 
 function ready(state: SessionState, input: Of<'runtime-ready'>, context: DecideContext): Decision {
   if (state.runtime.kind !== 'starting') return NOTHING;
-  const { runtime: id, pid, startedAt, startupMs, version, resumed, perMessage } = input;
-  const served = { pid, ...(perMessage === undefined ? {} : { perMessage }) };
+  const { runtime: id, pid, startedAt, startupMs, version, resumed, perMessage, shared } = input;
+  const served = {
+    pid,
+    ...(perMessage === undefined ? {} : { perMessage }),
+    ...(shared === undefined ? {} : { shared }),
+  };
   const facts: Fact[] = [
     { type: '#runtime-linked', link: { kind: 'ready', id, startedAt, startupMs, turns: 0, ...served } },
     {

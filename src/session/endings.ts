@@ -101,10 +101,7 @@ export function startRuntime(context: DecideContext): Decision {
 }
 
 /** The turn is handed to the runtime that is ready. */
-export function startTurn(
-  turn: string,
-  served: { readonly pid: number; readonly perMessage?: true },
-): Decision {
+export function startTurn(turn: string, served: Served & { readonly pid: number }): Decision {
   const runtime = { kind: kindOf(served), pid: served.pid };
   return {
     facts: [{ type: 'turn.started', turn, data: { runtime, origin: 'user' } }],
@@ -128,8 +125,14 @@ export function letGo(state: SessionState, reason: Extract<Effect, { kind: 'end'
 }
 
 /** What kind of runtime a process is, as events say it. */
-export function kindOf(served: { readonly perMessage?: true }): 'warm' | 'per-message' {
-  return served.perMessage === true ? 'per-message' : 'warm';
+export function kindOf({ perMessage, shared }: Served): 'warm' | 'shared' | 'per-message' {
+  if (perMessage === true) return 'per-message';
+  return shared === true ? 'shared' : 'warm';
+}
+
+interface Served {
+  readonly perMessage?: true;
+  readonly shared?: true;
 }
 
 function closeOpen(turn: RunningTurn, ending: Ending): Fact[] {

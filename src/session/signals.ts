@@ -157,6 +157,8 @@ export type RuntimeInput =
       readonly resumed: boolean;
       /** It gets one message only. */
       readonly perMessage?: true;
+      /** Other sessions may be in the process, too. */
+      readonly shared?: true;
       /** It was ready before there was a session for it. */
       readonly spare?: true;
       readonly agentSessionId?: string;

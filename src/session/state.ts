@@ -32,6 +32,8 @@ export type RuntimeLink =
       readonly startupMs: number;
       readonly turns: number;
       readonly perMessage?: true;
+      /** The process serves other sessions, too; `id` is this session's seat in it. */
+      readonly shared?: true;
       /** Background tasks that run in it. */
       readonly tasks?: number;
     }

@@ -136,8 +136,9 @@ export class CodexServer {
       return { result: {}, follow: () => void this.#notify(notice) };
     },
     'thread/unsubscribe': ({ threadId }) => {
-      this.#thread(threadId);
-      return { result: { status: 'unsubscribed' } };
+      const thread = this.threads.get(threadId);
+      if (thread === undefined) return { result: { status: 'notLoaded' } };
+      return { result: { status: 'unsubscribed' }, follow: () => void this.#unload(thread) };
     },
     'thread/loaded/list': () => ({ result: { data: [...this.threads.keys()], nextCursor: null } }),
     'thread/turns/list': ({ threadId }) => ({
@@ -170,6 +171,14 @@ export class CodexServer {
       return { result: {}, follow: () => void thread.clean() };
     },
   };
+
+  /** As with `thread_unload_delay_secs=0`: nobody listens, so it is closed, once it rests. */
+  async #unload(thread) {
+    if (thread.turn !== undefined) return;
+    thread.unlock();
+    this.threads.delete(thread.id);
+    await this.#notify({ method: 'thread/closed', params: { threadId: thread.id } });
+  }
 
   #turnStart(params, id) {
     if (params.threadId === undefined) throw new Refusal('Invalid request: missing field `threadId`');

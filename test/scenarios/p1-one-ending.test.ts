@@ -92,7 +92,8 @@ for (const [agent, faults] of Object.entries(AGENTS)) {
   describe.concurrent(agent, () => {
     for (const [fault, expected] of Object.entries(faults)) {
       test(`${fault}: one ending, ${expected}; and the next message is answered`, async () => {
-        const session = await daemon.session(agent);
+        // A fault of the process is a fault of all who share it: each has its own.
+        const session = await daemon.session(agent, { domain: fault });
         const turn = await daemon.send(
           session,
           `${fault}\nsay before the fault and a few words more then tool Bash then say after`,

@@ -39,13 +39,16 @@ function received(log: string): string[] {
   return lines.map((line) => (JSON.parse(line) as { text: string }).text);
 }
 
-for (const agent of ['claude', 'codex'])
+for (const [agent, warm] of [
+  ['claude', 'warm'],
+  ['codex', 'shared'],
+] as const)
   test(`${agent}: a full pool ends the least recently used idle process, says so, and its session comes back with what it knew`, async () => {
     await using home = homeWith('maxWarm = 2\nwarmOnCreate = false');
     const daemon = await TestDaemon.start(home);
     const sessions = [];
     for (const word of ['one', 'two', 'three']) {
-      const session = await daemon.session(agent);
+      const session = await daemon.session(agent, { domain: word });
       sessions.push(session);
       expect((await daemon.turn(session, `say ${word}`)).type).toBe('turn.completed');
       expect((await pool(daemon)).leases.length).toBeLessThanOrEqual(2);
@@ -64,8 +67,8 @@ for (const agent of ['claude', 'codex'])
     expect((await daemon.turn(first, 'recall')).data['text']).toContain('say one');
     const again = of(await daemon.events(first), 'runtime.started').map((event) => event.data);
     expect(again).toMatchObject([
-      { kind: 'warm', resumed: false },
-      { kind: 'warm', resumed: true },
+      { kind: warm, resumed: false },
+      { kind: warm, resumed: true },
     ]);
     for (const session of sessions) checkJournal(await daemon.events(session));
     await daemon.stop();
@@ -121,7 +124,7 @@ test('where it shall wait it waits in a line with an end, goes on when a slot is
     const events = await daemon.ending(session, turns[at] ?? '');
     expect(events.at(-1)?.data['text']).toBe('at last');
     expect(events.find(isNotice('pool_waiting'))).toBeDefined();
-    expect(of(events, 'runtime.started')[0]?.data['kind']).toBe('warm');
+    expect(of(events, 'runtime.started')[0]?.data['kind']).toBe(at === 0 ? 'warm' : 'shared');
   }
   for (const session of [busy, ...waiting]) checkJournal(await daemon.events(session));
   expect((await pool(daemon)).waiting).toBe(0);
@@ -330,7 +333,10 @@ test('a background task that never ends holds its process only so long', async (
   await daemon.stop();
 });
 
-for (const agent of ['claude', 'codex'])
+for (const [agent, warm] of [
+  ['claude', 'warm'],
+  ['codex', 'shared'],
+] as const)
   test(`${agent}: a process that crashes in a turn degrades its session to per message; a person who interrupts heals it`, async () => {
     await using home = homeWith('');
     const daemon = await TestDaemon.start(home);
@@ -349,10 +355,10 @@ for (const agent of ['claude', 'codex'])
     await daemon.turn(session, 'say warm');
     const events = await daemon.events(session);
     expect(of(events, 'runtime.started').map((event) => event.data['kind'])).toEqual([
-      'warm',
+      warm,
       'per-message',
       'per-message',
-      'warm',
+      warm,
     ]);
     checkJournal(events);
     await daemon.stop();

@@ -50,7 +50,7 @@ export function testHome(
   const config =
     options.config ??
     `[agents.claude]\npath = "${agents}fake-claude.mjs"\n[agents.codex]\npath = "${agents}fake-codex.mjs"\n`;
-  writeFileSync(join(home, 'config.toml'), config);
+  writeFileSync(join(home, 'config.toml'), withFakes(config));
   const env = {
     PATH: `${join(process.execPath, '..')}:${process.env['PATH'] ?? ''}`,
     HOME: path,
@@ -69,6 +69,12 @@ export function testHome(
       rmSync(path, { recursive: true, force: true, maxRetries: 5 });
     },
   };
+}
+
+/** What fake agents read of their environment is theirs, not their commands': sessions that differ in it share no process. */
+function withFakes(config: string): string {
+  if (/^\[agents\]$/m.test(config)) return config;
+  return `${config}\n[agents]\nenv = ["FAKE_FAULT", "FAKE_FAULT_ONCE", "FAKE_AGENT_LOG", "FAKE_LIFE_MS"]\n`;
 }
 
 async function endRecorded(file: string): Promise<void> {

@@ -42,7 +42,7 @@ export async function greet(
   };
 }
 
-async function initialize(talk: Talk): Promise<string | undefined> {
+export async function initialize(talk: Talk): Promise<string | undefined> {
   const reply = await talk.request(
     'initialize',
     {
@@ -96,7 +96,7 @@ async function startThread(talk: Talk, table: Table, signals: readonly AgentSign
   return { answer: read(ThreadOpened, reply.result, 'thread/start'), resumed: false, signals };
 }
 
-function notResumed(conversation: string, error: RpcError): PilotlightError {
+export function notResumed(conversation: string, error: RpcError): PilotlightError {
   if (!/already has an active writer/i.test(error.message)) return unavailable('thread/resume', error);
   return new PilotlightError(
     'agent_session_in_use',
@@ -108,7 +108,7 @@ function notResumed(conversation: string, error: RpcError): PilotlightError {
   );
 }
 
-function unavailable(method: string, error: RpcError): PilotlightError {
+export function unavailable(method: string, error: RpcError): PilotlightError {
   return new PilotlightError(
     'agent_unavailable',
     `Codex refused ${method}: ${cutText(error.message, BOUNDS.message)}`,

@@ -1,9 +1,8 @@
 /** Codex as a runtime: `codex app-server`, JSON-RPC lines on stdio. */
-import { join } from 'node:path';
 import type { Dialect } from '../dialect.ts';
 import { accept } from './accept.ts';
 import { greet } from './channel.ts';
-import { codexOptions, planCodex } from './plan.ts';
+import { codexOptions, conversations, planCodex } from './plan.ts';
 import { render } from './render.ts';
 import { revive, type CodexState } from './state.ts';
 import { translate } from './translate.ts';
@@ -12,7 +11,7 @@ export type { CodexState } from './state.ts';
 
 export const codex: Dialect<CodexState> = {
   agent: 'codex',
-  conversations: { at: ({ CODEX_HOME, HOME = '' }) => CODEX_HOME ?? join(HOME, '.codex') },
+  conversations,
   checkOptions: codexOptions,
   plan: planCodex,
   greet,

@@ -2,9 +2,14 @@
  * How `codex app-server` is started: argv, environment, goodbye.
  * Owns: the options a session may pass on to Codex. Knows nothing of processes; what a person wrote goes by protocol, never into argv.
  */
+import { join } from 'node:path';
 import { z } from 'zod';
 import { PilotlightError } from '../../protocol/index.ts';
-import type { AgentBinary, AgentSettings, StartPlan } from '../dialect.ts';
+import type { AgentBinary, AgentSettings, Conversations, StartPlan } from '../dialect.ts';
+
+export const conversations: Conversations = {
+  at: ({ CODEX_HOME, HOME = '' }) => CODEX_HOME ?? join(HOME, '.codex'),
+};
 
 /**
  * The binary is the native one: the Node wrapper would be one more process to signal. Analytics are off by default in app-server, but a
@@ -19,6 +24,15 @@ export function planCodex(binary: AgentBinary, settings: AgentSettings): StartPl
     env: settings.env,
     goodbye: '',
   };
+}
+
+/**
+ * For several sessions: it stands in no directory of theirs. A thread that nobody listens to any more is closed at once, not after half an hour: only then are
+ * its MCP servers gone, and it may be opened with other settings or by another process (3 ms, 0.169.0).
+ */
+export function planShared(binary: AgentBinary, settings: AgentSettings): StartPlan {
+  const { file, args, env, goodbye } = planCodex(binary, settings);
+  return { file, args: [...args, '-c', 'thread_unload_delay_secs=0'], env, goodbye };
 }
 
 const OVERRIDES = [

@@ -55,7 +55,11 @@ export function isPlain(settings: AgentSettings, seen: ConfigView | undefined): 
   const own = Object.keys(config).some((key) =>
     /^(?:sandbox|permission|default_permission|profile)/.test(key),
   );
-  return seen !== undefined && !own && (seen.sandbox_workspace_write ?? null) === null;
+  return seen !== undefined && !own && isPlainlyConfigured(seen);
+}
+
+export function isPlainlyConfigured(seen: ConfigView): boolean {
+  return (seen.sandbox_workspace_write ?? null) === null;
 }
 
 const POLICIES: Readonly<Record<Sandbox, string>> = {
@@ -72,7 +76,11 @@ function approvalPolicy(mode: SessionMode, judged: boolean): string {
 const ASKS: ReadonlySet<SessionMode> = new Set(['default', 'acceptEdits', 'bypass']);
 
 function threadConfig(settings: AgentSettings, options: CodexOptions, seen: ConfigView | undefined): Table {
-  const given: Record<string, Json> = { ...options.config, ...mcpTables(settings.mcp?.servers ?? {}) };
+  const given: Record<string, Json> = {
+    ...options.config,
+    ...mcpTables(settings.mcp?.servers ?? {}),
+    ...toolVariables(settings.toolEnv ?? {}),
+  };
   if (options.effort !== undefined) given['model_reasoning_effort'] = options.effort;
   const chosen = given['model_provider'];
   const provider =
@@ -82,6 +90,13 @@ function threadConfig(settings: AgentSettings, options: CodexOptions, seen: Conf
     ms: Math.floor((settings.limits.inactivityTimeoutMs * 2) / 3),
     configured: seen?.model_providers?.[provider],
   });
+}
+
+/** Each by its own key: variables that the user's configuration sets stay. They reach the commands of this thread alone (0.169.0). */
+function toolVariables(variables: Readonly<Record<string, string>>): Record<string, Json> {
+  return Object.fromEntries(
+    Object.entries(variables).map(([name, value]) => [`shell_environment_policy.set.${name}`, value]),
+  );
 }
 
 interface IdleBound {

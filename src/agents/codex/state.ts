@@ -136,7 +136,7 @@ const OpenAsk = z.object({
 });
 export type OpenAsk = Readonly<z.infer<typeof OpenAsk>>;
 
-const CodexState = z.object({
+export const CodexStateShape = z.object({
   v: z.literal(1),
   thread: short,
   model: short.nullable(),
@@ -174,7 +174,7 @@ const CodexState = z.object({
   /** An interrupt waits for the turn to run. */
   wantInterrupt: z.boolean(),
 });
-export type CodexState = Readonly<z.infer<typeof CodexState>>;
+export type CodexState = Readonly<z.infer<typeof CodexStateShape>>;
 
 export interface ThreadFacts {
   readonly thread: string;
@@ -205,7 +205,7 @@ export function newState(facts: ThreadFacts): CodexState {
 
 /** Reads what an earlier daemon wrote. Throws when it is of another version or shape. */
 export function revive(state: Json): CodexState {
-  return CodexState.parse(state);
+  return CodexStateShape.parse(state);
 }
 
 /** One step in the making: handlers replace `state`, never change it, so that the caller's stays as it was. */

@@ -15,8 +15,21 @@ import { messageSeen, turnOf } from './turn.ts';
 import { translateThread } from './thread.ts';
 
 export function translate(state: CodexState, line: string, ids: RequestIds): Step<CodexState> {
+  return translateMessage(state, { line, message: envelopeOf(line) }, ids);
+}
+
+/** A line and what it says; undefined when it is no JSON object. */
+export interface Said {
+  readonly line: string;
+  readonly message: Envelope | undefined;
+}
+
+export function translateMessage(
+  state: CodexState,
+  { line, message }: Said,
+  ids: RequestIds,
+): Step<CodexState> {
   const work = begin(state, ids);
-  const message = envelopeOf(line);
   try {
     if (message === undefined) notJson(work, line);
     else if (message.method === undefined) translateResponse(work, message);

@@ -1,0 +1,56 @@
+/**
+ * What a process that several sessions share is started with, and what each of them has of it (R9).
+ * Owns the domain: who may share. Knows no agent's protocol.
+ */
+import { createHmac } from 'node:crypto';
+import type { StartWish } from '../host/index.ts';
+import type { RuntimePorts } from '../runtime/ports.ts';
+import type { SeatPorts } from '../runtime/seat-wishes.ts';
+import type { SessionSpec } from '../session/ports.ts';
+import { askedOf, settingsOf, valuesOf, type SettingsSources } from './settings.ts';
+
+/**
+ * What sessions have in common that may share a process (R9): all that the process itself is started with, and the label that they were given.
+ * Undefined where it cannot be said before the start, because a command is to be asked for a key of the process.
+ */
+export function domainOf(sources: SettingsSources, spec: SessionSpec, key: string): string | undefined {
+  const { agents, secrets } = sources;
+  const { agent, agentOptions, domain = null } = spec;
+  if (agents.shared(agent) === undefined) return undefined;
+  const had = secrets.get(spec.id);
+  if (askedOf(sources, spec, had).some((name) => !agents.isForCommands(agent, name))) return undefined;
+  const env = agents.environment({ agent, agentOptions, env: had.env, credentials: valuesOf(had) });
+  const variables = Object.entries(agents.split(agent, env).process).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  // The row of the process has it: values that were given as secrets are in no hash that could be guessed at.
+  return createHmac('sha256', key)
+    .update(JSON.stringify([agent, domain, variables]))
+    .digest('hex');
+}
+
+/** Of a process that several share: no session's directory, and its own variables only. */
+export async function processSettingsOf(
+  sources: SettingsSources,
+  wish: StartWish,
+): ReturnType<RuntimePorts['settings']> {
+  const { settings, binary } = await settingsOf(sources, wish, 'takeover');
+  const { resume: _, model: __, systemPrompt: ___, mcp: ____, ...rest } = settings;
+  const env = sources.agents.split(wish.spec.agent, settings.env).process;
+  const own = { ...rest, cwd: '/', agentOptions: {}, env };
+  return { settings: own, binary };
+}
+
+/** Of one session in it. */
+export async function seatSettingsOf(
+  sources: SettingsSources,
+  wish: StartWish,
+  why: 'start' | 'takeover',
+): ReturnType<SeatPorts['settings']> {
+  const { settings, binary, missing = [] } = await settingsOf(sources, wish, why);
+  const { process: env, commands } = sources.agents.split(wish.spec.agent, settings.env);
+  const file = binary?.path;
+  return {
+    settings: { ...settings, env, toolEnv: commands },
+    missing,
+    ...(file === undefined ? {} : { file }),
+  };
+}

@@ -1,0 +1,248 @@
+/**
+ * The sessions that share one process: who has a seat, who is coming and who is going, and what each of them is told.
+ * Owns the seats; they are in the runtime's row, so that the next daemon knows of each where it stood. Knows no agent's protocol.
+ *
+ *   asked ──▶ joining ──▶ in ──▶ leaving ──▶ none      (a seat whose conversation never opened goes from wherever it is)
+ */
+import { isOfSeat, type Json, type SeatSignal, type Told } from '../agents/dialect.ts';
+import { redactionOf } from '../redact/index.ts';
+import type { Draft, Listener, RuntimeInput } from '../session/ports.ts';
+import type { Hearers } from './audience.ts';
+import { Redacting } from './redacting.ts';
+import { seatRows, type SeatRow } from './seat-row.ts';
+
+export interface Seat extends SeatRow {
+  readonly listener: Listener;
+}
+
+/** What is told of the process with its readiness. */
+export interface ProcessFacts {
+  readonly pid: number;
+  readonly startedAt: string;
+  readonly version?: string;
+}
+
+export interface MembersOptions {
+  readonly domain: string;
+  readonly seats: readonly Seat[];
+  /** Of the process, once it runs. */
+  readonly facts: () => ProcessFacts | undefined;
+  /** Writes up to this one are known to have entered stdin. */
+  readonly confirmed: () => number;
+  /** A conversation is open, durably. */
+  readonly onJoined: (seat: Seat, conversation: string) => void;
+  /** The agent follows another conversation, durably. */
+  readonly onConversation: (seat: Seat, conversation: string) => void;
+  /** Something of the life of the process is about to be told to all. */
+  readonly onLife: (draft: Draft, input: RuntimeInput) => void;
+  /** A seat is gone, durably. */
+  readonly onGone: (seat: Seat) => void;
+}
+
+export class Members implements Hearers {
+  readonly shared = true;
+  readonly #options: MembersOptions;
+  readonly #hidden = new Set<string>();
+  #seats: readonly Seat[];
+  #redacting: Redacting | undefined;
+  lines = { lines: 0, chunks: 0 };
+
+  constructor(options: MembersOptions) {
+    this.#options = options;
+    this.#seats = options.seats;
+  }
+
+  get ids(): readonly string[] {
+    return [...new Set(this.#seats.map((seat) => seat.session))];
+  }
+
+  get all(): readonly Seat[] {
+    return this.#seats;
+  }
+
+  get(id: string): Seat | undefined {
+    return this.#seats.find((seat) => seat.id === id);
+  }
+
+  seats(): Json {
+    return seatRows(this.#options.domain, this.#seats);
+  }
+
+  /** Secrets of one are masked in what any of them says, as long as the process lives. */
+  hide(...secrets: readonly (readonly string[] | undefined)[]): void {
+    for (const one of secrets.flat()) if (one !== undefined) this.#hidden.add(one);
+    const redaction = redactionOf([...this.#hidden]);
+    if (redaction === undefined) return;
+    if (this.#redacting === undefined) this.#redacting = new Redacting(redaction);
+    else this.#redacting.become(redaction);
+  }
+
+  masked(state: Json): Json {
+    return this.#redacting?.json(state) ?? state;
+  }
+
+  add(draft: Draft, seat: Seat): void {
+    this.#become(draft, [...this.#seats, seat]);
+  }
+
+  change(draft: Draft, id: string, change: Partial<SeatRow>): void {
+    this.#become(
+      draft,
+      this.#seats.map((seat) => (seat.id === id ? { ...seat, ...change } : seat)),
+    );
+  }
+
+  /** It never got in, or will not: its session is told, and its place is free. */
+  turnAway(draft: Draft, id: string, input: Refused): void {
+    const seat = this.get(id);
+    if (seat === undefined) return;
+    this.#remove(draft, seat);
+    const told = this.#redacting?.input({ kind: 'runtime-failed', runtime: id, ...input }) ?? {
+      kind: 'runtime-failed',
+      runtime: id,
+      ...input,
+    };
+    seat.listener.apply(draft, [told]);
+  }
+
+  tellAll(draft: Draft, input: RuntimeInput): void {
+    this.#options.onLife(draft, input);
+    const told = this.#redacting?.input(input) ?? input;
+    for (const seat of this.#seats) this.#tellOne(draft, seat, told);
+  }
+
+  #tellOne(draft: Draft, seat: Seat, input: RuntimeInput): void {
+    switch (input.kind) {
+      case 'agent':
+      case 'runtime-ready':
+        // The process is ready; a seat is when its conversation is open.
+        return;
+      case 'runtime-failed': {
+        const { kind: _, runtime: __, ...rest } = input;
+        return this.turnAway(draft, seat.id, rest);
+      }
+      case 'runtime-broken':
+        if (seat.phase === 'in') seat.listener.apply(draft, [{ ...input, runtime: seat.id }]);
+        return;
+      case 'runtime-ended':
+        return this.#ended(draft, seat, input);
+    }
+  }
+
+  #ended(draft: Draft, seat: Seat, input: Extract<RuntimeInput, { kind: 'runtime-ended' }>): void {
+    if (!seat.joined) {
+      const lost = input.lost === true;
+      const message = 'The process that it was to share ended before its conversation was open';
+      const code = lost ? 'runtime_lost' : 'spawn_failed';
+      return this.turnAway(draft, seat.id, { code, message, retry: lost });
+    }
+    this.#remove(draft, seat);
+    const unwritten = input.lost !== true && seat.prompt > this.#options.confirmed();
+    const reason = input.reason === 'stuck' ? 'stuck' : (seat.reason ?? input.reason);
+    seat.listener.apply(draft, [{ ...input, runtime: seat.id, reason, unwritten }]);
+  }
+
+  tell(draft: Draft, _runtime: string, signals: readonly Told[]): void {
+    if (this.#redacting !== undefined) draft.onRollback(this.#redacting.remember());
+    const told = this.#redacting?.signals(signals) ?? signals;
+    let batch: { readonly seat: Seat; readonly inputs: RuntimeInput[] } | undefined;
+    const flush = (): void => {
+      if (batch !== undefined) batch.seat.listener.apply(draft, batch.inputs);
+      batch = undefined;
+    };
+    for (const { to, ...signal } of told) {
+      if (isOfSeat(signal)) {
+        flush();
+        const seat = to === undefined ? undefined : this.get(to);
+        if (seat !== undefined) this.#moved(draft, seat, signal);
+        continue;
+      }
+      for (const seat of this.#seats) {
+        if (seat.phase !== 'in' || (to !== undefined && seat.id !== to)) continue;
+        if (batch?.seat.id !== seat.id) {
+          flush();
+          batch = { seat, inputs: [] };
+        }
+        batch.inputs.push({ kind: 'agent', runtime: seat.id, signal });
+        if (signal.kind === 'agent-session')
+          draft.afterCommit(() => this.#options.onConversation(seat, signal.id));
+      }
+    }
+    flush();
+  }
+
+  #moved(draft: Draft, seat: Seat, signal: SeatSignal): void {
+    switch (signal.kind) {
+      case 'joined':
+        return this.#joined(draft, seat, signal);
+      case 'join-failed': {
+        const { code, message, taken } = signal;
+        const because = taken === undefined ? {} : { taken };
+        return this.turnAway(draft, seat.id, { code, message, retry: false, ...because });
+      }
+      case 'left':
+        return this.freed(draft, seat.id);
+    }
+  }
+
+  #joined(draft: Draft, seat: Seat, signal: Extract<SeatSignal, { kind: 'joined' }>): void {
+    const facts = this.#options.facts();
+    if (seat.phase !== 'joining' || facts === undefined) return;
+    this.change(draft, seat.id, { phase: 'in', joined: true });
+    draft.afterCommit(() => this.#options.onJoined(seat, signal.conversation));
+    const ready: RuntimeInput = {
+      kind: 'runtime-ready',
+      runtime: seat.id,
+      ...facts,
+      startupMs: Math.max(0, draft.now - seat.since),
+      resumed: signal.resumed,
+      shared: true,
+      agentSessionId: signal.conversation,
+    };
+    seat.listener.apply(draft, [ready]);
+  }
+
+  /** Its conversation is closed, and the process goes on without it. */
+  freed(draft: Draft, id: string): void {
+    const seat = this.get(id);
+    if (seat === undefined) return;
+    if (!seat.joined)
+      return this.turnAway(draft, id, { code: 'spawn_failed', message: 'It was called off', retry: false });
+    this.#remove(draft, seat);
+    const pid = this.#options.facts()?.pid ?? 0;
+    const ended: RuntimeInput = {
+      kind: 'runtime-ended',
+      runtime: id,
+      pid,
+      reason: seat.reason ?? 'closed',
+      ...this.lines,
+    };
+    seat.listener.apply(draft, [ended]);
+  }
+
+  output(about?: string): void {
+    if (about !== undefined) this.get(about)?.listener.output();
+  }
+
+  pause(): void {
+    for (const seat of this.#seats) seat.listener.pause();
+  }
+
+  #remove(draft: Draft, seat: Seat): void {
+    this.#become(
+      draft,
+      this.#seats.filter((one) => one.id !== seat.id),
+    );
+    draft.afterCommit(() => this.#options.onGone(seat));
+  }
+
+  #become(draft: Draft, seats: readonly Seat[]): void {
+    const before = this.#seats;
+    this.#seats = seats;
+    draft.onRollback(() => {
+      this.#seats = before;
+    });
+  }
+}
+
+export type Refused = Omit<Extract<RuntimeInput, { kind: 'runtime-failed' }>, 'kind' | 'runtime'>;

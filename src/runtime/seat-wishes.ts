@@ -1,0 +1,89 @@
+/**
+ * What the sessions of a shared process want of it: read when they come, and again at a takeover, never written. And their claims on their conversations.
+ */
+import type { AgentSettings } from '../agents/dialect.ts';
+import type { ProcessIdentity } from '../process/ports.ts';
+import { PilotlightError } from '../protocol/index.ts';
+import type { Seat } from './members.ts';
+import type { Ownership } from './ports.ts';
+
+/** What is had of one session, for its seat. */
+export interface SeatPorts {
+  readonly settings: (why: 'start' | 'takeover') => Promise<{
+    readonly settings: AgentSettings;
+    /** See RuntimePorts.settings. */
+    readonly missing?: readonly string[];
+    /** The agent's file, as records name it. */
+    readonly file?: string;
+  }>;
+  readonly ownership?: Ownership;
+}
+
+interface Had {
+  readonly settings: AgentSettings;
+  readonly file: string;
+  readonly ownership: Ownership | undefined;
+}
+
+export class SeatWishes {
+  readonly #member: (session: string) => SeatPorts;
+  readonly #agent: string;
+  readonly #hide: (secrets: readonly string[] | undefined) => void;
+  readonly #had = new Map<string, Had>();
+
+  /** `hide`: told of every secret that they bring. */
+  constructor(
+    agent: string,
+    member: (session: string) => SeatPorts,
+    hide: (secrets: readonly string[] | undefined) => void,
+  ) {
+    this.#agent = agent;
+    this.#member = member;
+    this.#hide = hide;
+  }
+
+  settings(seat: string): AgentSettings | undefined {
+    return this.#had.get(seat)?.settings;
+  }
+
+  /** Rejects when something that it was given is gone; its secrets are known all the same. */
+  async read({ id, session }: Pick<Seat, 'id' | 'session'>, why: 'start' | 'takeover'): Promise<void> {
+    const { settings: read, ownership } = this.#member(session);
+    const { settings, missing = [], file = this.#agent } = await read(why);
+    this.#hide(settings.secrets);
+    if (missing.length > 0)
+      throw new PilotlightError(
+        'agent_unavailable',
+        `Gone with the daemon before, which kept them in memory only: ${missing.join(', ')}. Give the credentials again (PATCH), or create the session again; \`secrets.persist\` keeps them.`,
+      );
+    this.#had.set(id, { settings, file, ownership });
+  }
+
+  /** Rejects when another process works on the conversation. */
+  async claim(seat: string, signal: AbortSignal): Promise<void> {
+    const had = this.#had.get(seat);
+    if (had !== undefined) await had.ownership?.starting(had.settings, signal);
+  }
+
+  by(seat: string, process: ProcessIdentity): void {
+    const had = this.#had.get(seat);
+    had?.ownership?.by(process, had.file);
+  }
+
+  adopted(seat: string, process: ProcessIdentity): void {
+    const had = this.#had.get(seat);
+    had?.ownership?.adopted(had.settings, process);
+  }
+
+  in(seat: string, conversation: string): void {
+    this.#had.get(seat)?.ownership?.in(conversation);
+  }
+
+  /** `goesOn`: the process does, without it. */
+  forget(seat: string, goesOn: boolean): void {
+    const ownership = this.#had.get(seat)?.ownership;
+    this.#had.delete(seat);
+    if (goesOn) ownership?.leave();
+    else ownership?.release();
+  }
+}

@@ -1,0 +1,26 @@
+/** What a shared process needs. Types only. */
+import type { Listener, RuntimeRecord, Slot } from '../session/ports.ts';
+import type { RuntimePorts } from './ports.ts';
+import type { SeatPorts } from './seat-wishes.ts';
+
+export interface SharedPorts extends Omit<RuntimePorts, 'settings' | 'seat' | 'ownership'> {
+  /** What the process itself is started with, for the first session that it is started for. */
+  readonly process: (session: string) => ReturnType<RuntimePorts['settings']>;
+  readonly member: (session: string) => SeatPorts;
+  /** For a conversation to be opened, and to be closed, ms. */
+  readonly threadTimeoutMs: number;
+}
+
+export interface SharedOptions {
+  readonly id: string;
+  readonly domain: string;
+  readonly ports: SharedPorts;
+  readonly slot: Slot;
+  /** One that an earlier daemon left, and its sessions. */
+  readonly from?: RuntimeRecord;
+  readonly listener: (session: string) => Listener | undefined;
+  readonly onGone: (id: string, how: { readonly failed: boolean }) => void;
+  readonly onMeasured: (id: string) => void;
+  /** A session has its seat no more. */
+  readonly onLeft: (seat: string, session: string) => void;
+}

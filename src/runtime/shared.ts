@@ -1,0 +1,353 @@
+/**
+ * One process that several sessions share: they come and go while it runs. Its own life is a {@link Lifetime}; who is in it are {@link Members}.
+ * Owns how a session gets its seat and gives it back, and the bounds on both. What must outlive the daemon is data: a seat that was asked for, or whose conversation
+ * was being opened or closed, is so for the next daemon too, and goes on from there.
+ */
+import { AwakeTimer } from '../async/awake.ts';
+import {
+  messageOf,
+  PilotlightError,
+  type RuntimeEndReason,
+  type TurnFailureCode,
+} from '../protocol/index.ts';
+import type {
+  AgentCommand,
+  AgentSignal,
+  Draft,
+  Listener,
+  OutboxRecord,
+  RuntimeInput,
+  RuntimeRecord,
+  Voice,
+} from '../session/ports.ts';
+import { Lifetime } from './lifetime.ts';
+import { Members, type Refused, type Seat } from './members.ts';
+import { commitSurely } from './persist.ts';
+import type { RuntimePorts } from './ports.ts';
+import type { Runtime } from './runtime.ts';
+import { seatsIn } from './seat-row.ts';
+import { SeatWishes } from './seat-wishes.ts';
+import type { SharedOptions, SharedPorts } from './shared-ports.ts';
+
+export class SharedLifetime {
+  readonly id: string;
+  readonly domain: string;
+  readonly #options: SharedOptions;
+  readonly #ports: SharedPorts;
+  readonly #members: Members;
+  readonly #lifetime: Lifetime;
+  readonly #wishes: SeatWishes;
+  readonly #timers = new Map<string, AwakeTimer>();
+  readonly #turns = new Set<string>();
+  /** What they want is known: they may be admitted. */
+  readonly #ready = new Set<string>();
+  readonly #leaving = new AbortController();
+  /** Seats of an earlier daemon whose sessions could not be read. */
+  readonly #orphans: string[] = [];
+  /** Nobody joins it any more. */
+  #over: boolean;
+  #failed = false;
+  #detached = false;
+
+  constructor(options: SharedOptions) {
+    const { id, from, ports } = options;
+    this.id = id;
+    this.#options = options;
+    this.#ports = ports;
+    this.#wishes = new SeatWishes(ports.dialect.agent, ports.member, (secrets) =>
+      this.#members.hide(secrets),
+    );
+    const left = from === undefined ? undefined : seatsIn(from.state);
+    this.domain = left?.domain ?? options.domain;
+    this.#over = from !== undefined && from.phase !== 'ready';
+    this.#members = new Members({
+      domain: this.domain,
+      seats: (left?.seats ?? []).flatMap((seat) => {
+        const listener = options.listener(seat.session);
+        if (listener === undefined) this.#orphans.push(seat.id);
+        return listener === undefined ? [] : [{ ...seat, listener }];
+      }),
+      facts: () => (this.pid === undefined ? undefined : { pid: this.pid, startedAt: this.startedAt }),
+      confirmed: () => this.#runtime?.outbox.confirmed ?? 0,
+      onJoined: ({ id: seat }, conversation) => {
+        this.#timers.get(seat)?.stop();
+        this.#wishes.in(seat, conversation);
+      },
+      onConversation: (seat, conversation) => this.#wishes.in(seat.id, conversation),
+      onGone: (seat) => this.#left(seat),
+      onLife: (draft, input) => this.#lives(draft, input),
+    });
+    this.#lifetime = new Lifetime({
+      id,
+      sessions: [],
+      hearers: this.#members,
+      slot: options.slot,
+      ports: {
+        ...ports,
+        settings: (why) => this.#settings(why),
+        seat: (seat) => this.#wishes.settings(seat),
+      },
+      onGone: () => {
+        for (const timer of this.#timers.values()) timer.stop();
+        options.onGone(id, { failed: this.#failed });
+      },
+      onMeasured: () => options.onMeasured(id),
+      onRunning: () => {
+        this.#goOn();
+      },
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#lifetime.pid;
+  }
+
+  get rssMb(): number | undefined {
+    return this.#lifetime.rssMb;
+  }
+
+  get startedAt(): string {
+    return this.#lifetime.startedAt;
+  }
+
+  /** Whether a session may take a seat in it. */
+  get open(): boolean {
+    const adopting = this.#options.from !== undefined && this.#runtime === undefined;
+    return !this.#over && !adopting;
+  }
+
+  /** Makes its row in this draft; the process is started after the commit. */
+  start(draft: Draft): void {
+    this.#lifetime.start(draft);
+  }
+
+  /** A session takes a seat in this draft; it is told when its conversation is open. */
+  join(draft: Draft, id: string, listener: Listener): Voice {
+    const { now: since } = draft;
+    const seat = { id, session: listener.id, since, phase: 'asked', joined: false, prompt: 0 } as const;
+    this.#members.add(draft, { ...seat, listener });
+    this.#keep(draft);
+    draft.afterCommit(() => void this.#prepare(id));
+    return this.voice(id);
+  }
+
+  voice(id: string): Voice {
+    const rssMb = (): number | undefined => this.rssMb;
+    return {
+      id,
+      get rssMb() {
+        return rssMb();
+      },
+      say: (draft, command) => this.#say(draft, id, command),
+      end: (draft, reason) => this.#end(draft, id, reason),
+      markTurn: (open) => {
+        if (open) this.#turns.add(id);
+        else this.#turns.delete(id);
+        this.#lifetime.markTurn(this.#turns.size > 0);
+      },
+    };
+  }
+
+  /** The process ends, for all who are in it. */
+  retire(draft: Draft, reason: RuntimeEndReason): void {
+    this.#isOver(draft);
+    this.#lifetime.end(draft, reason);
+  }
+
+  /** A bound of it is broken: its turns fail, it is ended. */
+  broke(code: TurnFailureCode, message: string): void {
+    this.#runtime?.broke(code, message);
+  }
+
+  /** A session that waits for its seat gives up. */
+  async refuse(id: string, why: Refused): Promise<void> {
+    await this.#surely((draft) => {
+      if (this.#members.get(id)?.phase !== 'asked') return;
+      this.#members.turnAway(draft, id, why);
+      this.#keep(draft);
+    });
+  }
+
+  async adopt(from: RuntimeRecord, writes: readonly OutboxRecord[]): Promise<void> {
+    await this.#lifetime.adopt(from, writes);
+  }
+
+  sample(): Promise<number | undefined> {
+    return this.#lifetime.sample();
+  }
+
+  detach(): void {
+    this.#detached = true;
+    this.#leaving.abort();
+    for (const timer of this.#timers.values()) timer.stop();
+    this.#lifetime.detach();
+  }
+
+  get #runtime(): Runtime | undefined {
+    return this.#lifetime.running?.runtime;
+  }
+
+  #say(draft: Draft, id: string, command: AgentCommand): readonly AgentSignal[] {
+    const runtime = this.#runtime;
+    if (runtime === undefined || this.#members.get(id)?.phase !== 'in')
+      // While it is being taken over, a lifetime says so.
+      return runtime === undefined ? this.#lifetime.say(draft, command) : [];
+    if (command.kind === 'prompt') this.#members.change(draft, id, { prompt: runtime.outbox.last + 1 });
+    return runtime.say(draft, command, id);
+  }
+
+  #end(draft: Draft, id: string, reason: RuntimeEndReason): void {
+    const seat = this.#members.get(id);
+    if (seat === undefined || seat.phase === 'leaving') return;
+    this.#members.change(draft, id, { phase: 'leaving', reason });
+    const others = this.#members.all.some((one) => one.id !== id && one.phase !== 'leaving');
+    const whole = reason === 'stuck' || reason === 'crashed';
+    // The last one ends it. So does one whose agent does not answer: what it has taken of the process is not known.
+    if (this.#over || whole || !others) return this.retire(draft, reason);
+    const runtime = this.#runtime;
+    if (seat.phase === 'asked' || runtime === undefined) {
+      this.#keep(draft);
+      draft.afterCommit(() => void this.#surely((later) => this.#calledOff(later, id)));
+      return;
+    }
+    runtime.seated(draft, (dialect, state, ids) => dialect.leave(state, id, ids));
+    draft.afterCommit(() => this.#bound(id));
+  }
+
+  /** Nothing was written for it. */
+  #calledOff(draft: Draft, id: string): void {
+    this.#members.freed(draft, id);
+    this.#keep(draft);
+  }
+
+  /** What its session wants, before anything is written for it. */
+  async #prepare(id: string): Promise<void> {
+    const seat = this.#members.get(id);
+    if (seat === undefined) return;
+    try {
+      await this.#wishes.read(seat, 'start');
+      await this.#wishes.claim(id, this.#leaving.signal);
+    } catch (error) {
+      const taken = error instanceof PilotlightError && error.code === 'agent_session_in_use';
+      const because = taken
+        ? ({ code: 'resume_failed', taken } as const)
+        : ({ code: 'spawn_failed' } as const);
+      return this.refuse(id, { ...because, message: messageOf(error), retry: false });
+    }
+    this.#ready.add(id);
+    await this.#admit(id);
+  }
+
+  /** Its conversation is opened, once the process runs and it is known what the session wants. */
+  async #admit(id: string): Promise<void> {
+    if (!this.#ready.has(id) || this.#runtime === undefined) return;
+    await this.#surely((draft) => {
+      const { running } = this.#lifetime;
+      const settings = this.#wishes.settings(id);
+      if (running === undefined || settings === undefined || this.#members.get(id)?.phase !== 'asked') return;
+      this.#wishes.by(id, running.child.identity);
+      this.#members.change(draft, id, { phase: 'joining' });
+      running.runtime.seated(draft, (dialect, state, ids) =>
+        dialect.join(state, { seat: id, settings }, ids),
+      );
+      draft.afterCommit(() => this.#bound(id));
+    });
+  }
+
+  /** Every answer about a seat is bounded: after it the seat is given up, and the process goes on for the others. */
+  #bound(id: string): void {
+    if (this.#detached) return;
+    this.#timers.get(id)?.stop();
+    const timer = new AwakeTimer(() => void this.#surely((draft) => this.#tooLate(draft, id)));
+    this.#timers.set(id, timer);
+    timer.start(this.#ports.threadTimeoutMs);
+  }
+
+  #tooLate(draft: Draft, id: string): void {
+    const phase = this.#members.get(id)?.phase;
+    if (phase !== 'joining' && phase !== 'leaving') return;
+    const seconds = String(this.#ports.threadTimeoutMs / 1000);
+    const message = `${this.#ports.dialect.agent} did not open the conversation within ${seconds} s (runtime.threadTimeoutMs)`;
+    if (phase === 'joining')
+      this.#members.turnAway(draft, id, { code: 'start_timeout', message, retry: false });
+    else this.#members.freed(draft, id);
+    this.#runtime?.seated(draft, (dialect, state) => ({
+      state: dialect.forsake(state, id),
+      signals: [],
+      writes: [],
+    }));
+  }
+
+  #left(seat: Seat): void {
+    this.#timers.get(seat.id)?.stop();
+    this.#timers.delete(seat.id);
+    this.#ready.delete(seat.id);
+    this.#wishes.forget(seat.id, this.#runtime?.phase === 'ready');
+    this.#turns.delete(seat.id);
+    this.#options.onLeft(seat.id, seat.session);
+    if (this.#members.all.length > 0 || this.#over) return;
+    void this.#surely((draft) => {
+      if (this.#members.all.length === 0 && !this.#over) this.retire(draft, 'closed');
+    });
+  }
+
+  /** It runs, just started or taken over: everyone goes on from where the row says. */
+  #goOn(): void {
+    const takenOver = this.#options.from !== undefined;
+    const child = this.#lifetime.running?.child;
+    const going = this.#members.all.filter(({ phase }) => phase === 'leaving').map(({ id }) => id);
+    if (takenOver && going.length + this.#orphans.length > 0)
+      void this.#surely((draft) => {
+        for (const id of [...going, ...this.#orphans])
+          this.#runtime?.seated(draft, (dialect, state, ids) => dialect.leave(state, id, ids));
+      });
+    for (const { id, phase } of this.#members.all) {
+      if (phase === 'asked') void (takenOver ? this.#prepare(id) : this.#admit(id));
+      else if (takenOver && child !== undefined) this.#wishes.adopted(id, child.identity);
+      if (phase === 'leaving' || phase === 'joining') this.#bound(id);
+    }
+  }
+
+  /** For the process; at a takeover what each of its sessions wants is read, too: what was decided for them is to be written. */
+  async #settings(why: 'start' | 'takeover'): ReturnType<RuntimePorts['settings']> {
+    const first = this.#members.all[0];
+    if (why === 'takeover')
+      await Promise.allSettled(
+        this.#members.all
+          .filter((seat) => seat.phase !== 'asked')
+          .map((seat) => this.#wishes.read(seat, seat.phase === 'joining' ? 'start' : 'takeover')),
+      );
+    if (first === undefined) throw new PilotlightError('aborted', 'Nobody wants the process any more');
+    return this.#ports.process(first.session);
+  }
+
+  /** Word of its end comes here first: a session that starts anew on that word is not to find it open. */
+  #lives(draft: Draft, input: RuntimeInput): void {
+    if (input.kind === 'agent' || input.kind === 'runtime-ready') return;
+    if (input.kind === 'runtime-broken') this.#failed = true;
+    if (input.kind === 'runtime-failed') this.#failed = !this.#over && !input.retry;
+    if (input.kind === 'runtime-ended') this.#failed ||= input.reason === 'crashed' && input.lost !== true;
+    this.#isOver(draft);
+  }
+
+  #isOver(draft: Draft): void {
+    const before = this.#over;
+    this.#over = true;
+    draft.onRollback(() => {
+      this.#over = before;
+    });
+  }
+
+  #keep(draft: Draft): void {
+    const runtime = this.#runtime;
+    if (runtime === undefined) {
+      // What an earlier daemon wrote of it stays as it is until it is taken over.
+      if (this.#options.from === undefined) this.#lifetime.keepStarting(draft);
+    } else if (runtime.phase !== 'gone') draft.runtime(runtime.record());
+  }
+
+  #surely(decide: (draft: Draft) => void): Promise<void> {
+    const { committer, report } = this.#ports;
+    return commitSurely({ committer, report, given: () => this.#detached }, decide);
+  }
+}
