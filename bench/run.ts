@@ -1,4 +1,4 @@
-/** `npm run bench [-- warm pipeline memory takeover pool permissions policy spares shared]`: all of them, or those named. */
+/** `npm run bench [-- warm pipeline memory takeover pool permissions policy spares shared keeper]`: all of them, or those named. */
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   warm: async () => (await import('./warm.ts')).warm(),
   pipeline: async () => (await import('./pipeline.ts')).pipeline(),
@@ -9,6 +9,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   policy: async () => (await import('./policy.ts')).policy(),
   spares: async () => (await import('./spares.ts')).spares(),
   shared: async () => (await import('./shared.ts')).shared(),
+  keeper: async () => (await import('./keeper.ts')).keeper(),
 };
 
 const wanted = process.argv.slice(2);

@@ -16,6 +16,9 @@ import { KeptChild, type Tell } from './kept.ts';
 import { DaemonStarter } from './restart.ts';
 import { spool } from './spool.ts';
 
+/** What a pipe holds: less would only slow a child down. */
+const SMALLEST_WINDOW = 64 * 1024;
+
 export interface KeeperOptions {
   readonly home: string;
   readonly secret: string;
@@ -27,6 +30,7 @@ export interface KeeperOptions {
   /** How long a keeper without a child and without a daemon stays. */
   readonly idleMs: number;
   readonly attachedBytes: number;
+  readonly allAttachedBytes: number;
   readonly aloneBytes: number;
   readonly allAloneBytes: number;
   readonly log: (message: string) => void;
@@ -191,12 +195,18 @@ export class Keeper {
     else child.write(order.n, bytes);
   }
 
+  /** How far a child may be ahead of its reader. */
+  #window(): number {
+    const { attachedBytes, allAttachedBytes } = this.#options;
+    return Math.min(attachedBytes, Math.max(SMALLEST_WINDOW, allAttachedBytes / this.#children.size));
+  }
+
   async #spawn(order: Extract<Order, { t: 'spawn' }>, goodbye: Buffer): Promise<void> {
     const { id, mark, file, args, cwd, env } = order;
     const records = `${this.#options.home}/processes`;
     const about = { id, mark, command: file };
     const child = new KeptChild(id, {
-      attached: this.#options.attachedBytes,
+      attached: () => this.#window(),
       alone: this.#options.aloneBytes,
       allAlone: () =>
         [...this.#children.values()].reduce((sum, one) => sum + one.kept, 0) >= this.#options.allAloneBytes,

@@ -11,8 +11,8 @@ import type { KeptState, Report } from './frames.ts';
 export type Tell = (report: Report, body?: Uint8Array) => boolean;
 
 export interface KeptBounds {
-  /** Bytes between what the reader has and what is read, with a daemon. */
-  readonly attached: number;
+  /** Bytes between what the reader has and what is read, with a daemon. Fewer the more children there are. */
+  readonly attached: () => number;
   /** Bytes kept while there is no daemon. */
   readonly alone: number;
   /** Bytes of all children together while there is no daemon. */
@@ -139,7 +139,7 @@ export class KeptChild {
 
   #tellOutput(tell: Tell): void {
     for (;;) {
-      if (this.#told - this.#received >= this.#bounds.attached) return;
+      if (this.#told - this.#received >= this.#bounds.attached()) return;
       const part = this.#retained.from(this.#told);
       if (part === undefined) break;
       this.#told = part.offset + part.bytes.length;
@@ -151,7 +151,7 @@ export class KeptChild {
   }
 
   #full(): boolean {
-    if (this.#tell !== undefined) return this.#retained.end - this.#received >= this.#bounds.attached;
+    if (this.#tell !== undefined) return this.#retained.end - this.#received >= this.#bounds.attached();
     return this.kept >= this.#bounds.alone || this.#bounds.allAlone();
   }
 

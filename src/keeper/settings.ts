@@ -7,6 +7,8 @@ export interface KeeperSettings {
   readonly longestGraceMs: number;
   readonly idleMs: number;
   readonly attachedBytes: number;
+  /** Of all children together; where there are many, each has its part of it. */
+  readonly allAttachedBytes: number;
   readonly aloneBytes: number;
   readonly allAloneBytes: number;
   readonly runtimeDir?: string;
@@ -20,6 +22,7 @@ export const DEFAULT_SETTINGS: KeeperSettings = {
   longestGraceMs: 6 * 60 * 60_000,
   idleMs: 2000,
   attachedBytes: MIB,
+  allAttachedBytes: 16 * MIB,
   aloneBytes: 64 * MIB,
   allAloneBytes: 512 * MIB,
 };
@@ -37,6 +40,7 @@ export function readSettings(json: string): KeeperSettings {
       'longestGraceMs',
       'idleMs',
       'attachedBytes',
+      'allAttachedBytes',
       'aloneBytes',
       'allAloneBytes',
     ]),
