@@ -2,6 +2,8 @@
  * Sessions that share one unmodified Codex, on the fake model: what they have in common, what each has for itself, and what becomes of all of them when the
  * daemon is killed in the middle.
  */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startFakeModel, type FakeModel } from '../../src/testing/index.ts';
 import { checkJournal, TestDaemon, testHome, type Event, type TestHome } from '../support/daemon.ts';
@@ -52,4 +54,40 @@ test('two sessions are one process, each with its own environment and its own co
   for (const all of events) checkJournal(all);
   await daemon.stop();
   expect(marked(at.path)).toEqual([]);
+});
+
+test('the daemon is killed while both run: the same process goes on with both; after a stop and a start both remember', async () => {
+  await using at = home();
+  let daemon = await TestDaemon.start(at);
+  const sessions = [await open(daemon, { mode: 'bypass' }), await open(daemon, { mode: 'bypass' })];
+  const gate = join(at.cwd, 'gate');
+  const turns = [];
+  for (const [index, session] of sessions.entries()) {
+    await daemon.turn(session, `remember: the word is heliotrope${String(index)}`);
+    const turn = await daemon.send(
+      session,
+      `run: until test -e ${gate}; do sleep 0.1; done; echo done-${String(index)}`,
+    );
+    await daemon.follow(session, (event) => event.turn === turn && event.type === 'tool.started');
+    turns.push(turn);
+  }
+  await daemon.kill9();
+  writeFileSync(gate, '');
+  daemon = await TestDaemon.takeOver(at);
+  const pids = new Set<unknown>();
+  for (const [index, session] of sessions.entries()) {
+    const events = await daemon.ending(session, turns[index] ?? '');
+    expect(events.at(-1)?.data['text']).toContain(`done-${String(index)}`);
+    for (const { data } of of(events, 'runtime.started')) pids.add(data['pid']);
+    expect(of(events, 'runtime.ended')).toEqual([]);
+  }
+  expect(pids.size).toBe(1);
+  await daemon.stop(false);
+  expect(marked(at.path)).toEqual([]);
+  daemon = await TestDaemon.start(at);
+  for (const [index, session] of sessions.entries()) {
+    expect((await daemon.turn(session, 'recall')).data['text']).toContain(`heliotrope${String(index)}`);
+    checkJournal(await daemon.events(session));
+  }
+  await daemon.stop();
 });
