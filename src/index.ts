@@ -10,9 +10,11 @@ import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { ofRepository } from './agents/index.ts';
 import { checkConfig, processEnvironment, readConfig, type Config } from './daemon/config.ts';
 import { assembleHost } from './daemon/assemble.ts';
 import { openHome, type Home } from './daemon/home.ts';
+import { openWorkspaces } from './daemon/workspaces.ts';
 import { localHost, type LocalHost } from './daemon/local.ts';
 import { createSecretStore } from './host/index.ts';
 import { openJournal } from './journal/index.ts';
@@ -73,6 +75,11 @@ export async function createHost(options: HostOptions = {}): Promise<LocalHost> 
     report,
     secrets,
     key: randomUUID(),
+    workspaces: openWorkspaces({
+      ...(home === undefined ? {} : { file: home.trusted }),
+      trusted: config.workspace.trusted,
+      reads: ofRepository,
+    }),
     describe: async () => ({
       daemon: {
         pid: process.pid,

@@ -25,6 +25,8 @@ export interface AgentSettings {
   readonly resume?: string;
   /** A UUID minted for this start: the id of a new conversation, where the agent lets its host choose. */
   readonly freshId: string;
+  /** Whether the repository's own settings count; absent: as the agent does by itself. */
+  readonly trust?: WorkspaceTrust;
   readonly agentOptions: Readonly<Record<string, unknown>>;
   /** The agent's whole environment: allow-listed variables of the daemon, overlaid with the session's env and credentials. */
   readonly env: Readonly<Record<string, string>>;
@@ -35,6 +37,12 @@ export interface AgentSettings {
   /** Servers that the session brings along, besides those of the agent's own configuration; absent for none. */
   readonly mcp?: SessionMcp;
   readonly limits: RuntimeLimits;
+}
+
+export interface WorkspaceTrust {
+  readonly trusted: boolean;
+  /** Real paths by which the agent may know the workspace: the directory, its repository, the one that it is a worktree of. */
+  readonly roots: readonly string[];
 }
 
 export interface SessionMcp {
@@ -180,6 +188,8 @@ export interface Dialect<S> {
   checkOptions(options: Readonly<Record<string, unknown>>): void;
   /** Present where a process may be greeted before there is a session for it. */
   readonly ahead?: Ahead;
+  /** Names of files and directories of a repository that the agent takes up by itself, but not of one that is not trusted. */
+  readonly ofRepository?: readonly string[];
   /** Argv, environment and goodbye. Nothing secret and nothing that a person wrote goes into argv (a system prompt or model name is checked or passed by file or protocol). */
   plan(binary: AgentBinary, settings: AgentSettings): StartPlan;
   /** Greets a freshly started process until it can take a prompt. Rejects with PilotlightError; the runtime bounds it in time. */

@@ -12,6 +12,7 @@ import type {
   RuntimeLimits,
   SessionMcp,
   SharedDialect,
+  WorkspaceTrust,
 } from './dialect.ts';
 import { startKeyOf, type StartKey } from './ahead.ts';
 import { agentEnvironment, isForCommands, leadsElsewhere, mayHave, variablesOf } from './environment.ts';
@@ -43,6 +44,11 @@ function unsealed<S>(dialect: SharedDialect<S>): SharedDialect<unknown> {
   return dialect;
 }
 
+/** Names of files and directories of a repository that this agent takes up by itself. */
+export function ofRepository(agent: string): readonly string[] {
+  return DIALECTS.get(agent)?.ofRepository ?? [];
+}
+
 /** How long what was found is believed. */
 const FOUND_FOR_MS = 30_000;
 
@@ -71,6 +77,7 @@ export interface StartFor {
   readonly env: Readonly<Record<string, string>>;
   readonly credentials: Readonly<Record<string, string>>;
   readonly mcp?: SessionMcp;
+  readonly trust: WorkspaceTrust;
 }
 
 export interface SplitEnvironment {

@@ -20,6 +20,7 @@ import { checkScope, scopeOf } from './scopes.ts';
 import { askerOf, type Asker, type TokenCheck } from './token.ts';
 import { tokenRoutes, type TokenDesk } from './tokens.ts';
 import { turnRoutes } from './turns.ts';
+import { workspaceRoutes, type WorkspaceDesk } from './workspaces.ts';
 
 /** A line for every request that may change something, and for every answer from 500 on. No bodies, no tokens. */
 export interface RequestEntry {
@@ -49,6 +50,8 @@ export interface ApiOptions {
   readonly stop?: (wish: { readonly now: boolean }) => Promise<void>;
   /** Behind /v1/tokens. */
   readonly tokenDesk?: TokenDesk;
+  /** Behind /v1/workspaces. */
+  readonly workspaceDesk?: WorkspaceDesk;
   /** Behind POST /v1/daemon/gc. */
   readonly gc?: () => unknown;
 }
@@ -197,6 +200,7 @@ function routesOf(options: ApiOptions, limits: ApiLimits): readonly Route[] {
   return [
     ...daemonRoutes({ ...options, stop: options.stop, gc: options.gc, mostBodyBytes: limits.bodyBytes }),
     ...tokenRoutes(options.tokenDesk, limits.bodyBytes),
+    ...workspaceRoutes(options.workspaceDesk, limits.bodyBytes),
     ...sessionRoutes(commands),
     ...turnRoutes(commands),
     ...permissionRoutes(commands),

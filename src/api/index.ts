@@ -6,3 +6,4 @@ export type { ApiLimits } from './limits.ts';
 export type { Listening, ListenOptions } from './listen.ts';
 export type { Asker, TokenCheck } from './token.ts';
 export type { TokenDesk } from './tokens.ts';
+export type { WorkspaceDesk } from './workspaces.ts';

@@ -14,8 +14,10 @@ import {
   SessionView,
   StatusView,
   TokenView,
+  TrustWorkspace,
   TurnView,
   UpdateSession,
+  WorkspaceView,
 } from '../protocol/index.ts';
 import { StopDaemon } from './bodies.ts';
 
@@ -46,6 +48,9 @@ export function namedSchemas(): Readonly<Record<string, JsonSchema>> {
     NewToken: schemaOf(NewToken),
     TokenList: listOf('Token'),
     CreateToken: schemaOf(CreateToken),
+    Workspace: schemaOf(WorkspaceView),
+    WorkspaceList: listOf('Workspace'),
+    TrustWorkspace: schemaOf(TrustWorkspace),
     Empty: schemaOf(z.object({})),
     Text: { type: 'string' },
     CreateSession: schemaOf(CreateSession),

@@ -24,6 +24,10 @@ beforeEach(() => {
       create: () => ({ ...made, token: (done.push('create'), 'x') }),
       revoke: () => (done.push('revoke'), made),
     },
+    workspaceDesk: {
+      list: () => [],
+      set: async () => (done.push('trust'), { path: '/', trustedAt: '', by: '' }),
+    },
     version: '1',
     stop: () => Promise.resolve(void done.push('stop')),
     gc: () => done.push('gc'),
@@ -79,6 +83,8 @@ test('every route asks for its scope', async () => {
     'get /v1/tokens': 'admin',
     'post /v1/tokens': 'admin',
     'delete /v1/tokens/{id}': 'admin',
+    'get /v1/workspaces': 'read',
+    'post /v1/workspaces': 'admin',
   });
 });
 

@@ -57,6 +57,7 @@ function build(done: (code: number) => void): Command {
   };
   daemonCommands(add);
   sessionCommands(add);
+  workspaceCommands(add);
   otherCommands(add);
   return program;
 }
@@ -102,6 +103,16 @@ function daemonCommands(add: Add): void {
     .option('--name <name>', 'stands in events and the audit log (default: its id)');
 }
 
+function workspaceCommands(add: Add): void {
+  add(
+    'trust [dir]',
+    'from now on, what a repository brings along counts (default: the one here)',
+    () => import('./commands/trust.ts'),
+  )
+    .option('--revoke', 'it does no longer')
+    .option('--list', 'which are trusted');
+}
+
 function sessionOptions(command: Command): Command {
   return command
     .option('--agent <agent>', 'claude or codex')
@@ -110,6 +121,7 @@ function sessionOptions(command: Command): Command {
     .option('--mode <mode>', 'default, acceptEdits, plan, readOnly or bypass')
     .option('--read-only [reason]', 'the session may not change anything')
     .option('--name <name>', 'a name for lists')
+    .option('--trust', 'what the repository brings along (hooks, permissions, servers, instructions) counts')
     .option(
       '--mcp-config <file>',
       'MCP servers of the session, as JSON; `${NAME}` in it is a variable of yours',

@@ -22,12 +22,14 @@ export function wishOf(context: Context, options: Options): CreateSession {
   const readOnly = options['readOnly'];
   const mcpConfig = textOf(options, 'mcpConfig');
   const env = goesAlong(context.env, agent);
+  const trust = options['trust'] === true ? { trust: true } : {};
   return {
     agent,
     cwd: resolve(textOf(options, 'cwd') ?? '.'),
     ...(mode === undefined ? {} : { mode }),
     ...(model === undefined ? {} : { model }),
     ...(name === undefined ? {} : { name }),
+    ...trust,
     ...(readOnly === undefined ? {} : { readOnly: typeof readOnly === 'string' ? { reason: readOnly } : {} }),
     ...(mcpConfig === undefined ? {} : { mcpServers: mcpServersOf(mcpConfig, context.env) }),
     // Another machine's daemon has its own PATH and keys.

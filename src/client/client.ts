@@ -11,6 +11,7 @@ import { ClientSession, type CommandOptions, type PageOptions } from './session.
 import { EventStream, type StreamOptions } from './stream.ts';
 import { ClientTokens } from './tokens.ts';
 import { Agents, Health, Nothing, pageOf, Session, Status, type Page } from './views.ts';
+import { ClientWorkspaces } from './workspaces.ts';
 import { Wire, type Endpoint, type Fetch } from './wire.ts';
 
 export interface ClientBounds {
@@ -50,6 +51,8 @@ export class PilotlightClient implements AsyncDisposable {
   readonly sessions: ClientSessions;
   /** Scoped tokens; for admins. */
   readonly tokens: ClientTokens;
+  /** Workspaces whose repositories' own settings count. */
+  readonly workspaces: ClientWorkspaces;
   readonly #wire: Wire;
   readonly #silenceMs: number;
 
@@ -62,6 +65,7 @@ export class PilotlightClient implements AsyncDisposable {
     this.#silenceMs = bounds.silenceMs ?? 45_000;
     this.#wire = new Wire({ locate, fetch, timeoutMs, retryMs });
     this.tokens = new ClientTokens(this.#wire);
+    this.workspaces = new ClientWorkspaces(this.#wire);
     this.sessions = new ClientSessions(this.#wire, (id) => this.session(id));
   }
 

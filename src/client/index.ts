@@ -11,6 +11,7 @@ export type { StreamGap, StreamItem, StreamReset } from './items.ts';
 export { ClientSession, type CommandOptions, type PageOptions, type SendOptions } from './session.ts';
 export { EventStream, type StreamOptions } from './stream.ts';
 export type { ClientTokens } from './tokens.ts';
+export type { ClientWorkspaces } from './workspaces.ts';
 export { ClientTurn } from './turn.ts';
 export type { Health, Page } from './views.ts';
 export type { Endpoint, Fetch } from './wire.ts';

@@ -8,6 +8,7 @@ import {
   StatusView,
   TokenView,
   TurnView,
+  WorkspaceView,
 } from '../protocol/index.ts';
 
 export const Session: z.ZodType<SessionView> = SessionView.loose();
@@ -16,6 +17,7 @@ export const Status: z.ZodType<StatusView> = StatusView.loose();
 export const Agents: z.ZodType<{ items: AgentView[] }> = z.object({ items: z.array(AgentView.loose()) });
 export const Token: z.ZodType<TokenView> = TokenView.loose();
 export const MadeToken: z.ZodType<NewToken> = NewToken.loose();
+export const Workspace: z.ZodType<WorkspaceView> = WorkspaceView.loose();
 export const Permission: z.ZodType<PermissionView> = PermissionView.loose();
 export const Permissions: z.ZodType<{ items: PermissionView[] }> = z.object({
   items: z.array(PermissionView.loose()),

@@ -15,6 +15,7 @@ import { CredentialSource } from './credential-source.ts';
 import { conversationOf, ownersFolder, refuseInUse } from './ownership.ts';
 import { ladderMs, runtimeFactory } from './runtimes.ts';
 import { startKeyOf } from './settings.ts';
+import type { Workspaces } from './workspaces.ts';
 
 export interface AssembleOptions {
   readonly config: Config;
@@ -30,6 +31,7 @@ export interface AssembleOptions {
   readonly secrets: SecretStore;
   /** What hashes of settings are keyed with, the same for every daemon of the home. */
   readonly key: string;
+  readonly workspaces: Workspaces;
   readonly describe: HostPorts['describe'];
   readonly report: (error: unknown) => void;
   /** Protocol lines of a runtime, when debugging is on. */
@@ -46,7 +48,8 @@ export function assembleHost(options: AssembleOptions): SessionHost {
   const owners = folder === undefined ? undefined : new Owners(folder);
   owners?.sweep();
   const hasRules = config.permissions.rules.length > 0;
-  const sources = { agents, secrets, credentials, servers: config.mcpServers, hasRules };
+  const { workspaces } = options;
+  const sources = { agents, secrets, credentials, servers: config.mcpServers, workspaces, hasRules };
   return new SessionHost({
     journal,
     agents,
@@ -61,6 +64,7 @@ export function assembleHost(options: AssembleOptions): SessionHost {
     maxQueued: config.session.maxQueued,
     mostSessions: config.limits.sessions,
     roots: config.workspace.roots,
+    look: workspaces.look,
     pool: config.pool,
     runtimes: runtimeFactory(options, { ...sources, ...(owners === undefined ? {} : { owners }) }),
     keyOf: (wish) => startKeyOf(sources, wish),

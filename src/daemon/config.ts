@@ -17,6 +17,7 @@ const wait = (value: number): z.ZodDefault<z.ZodNumber> =>
   z.number().int().positive().max(2_147_483_647).default(value);
 const count = (value: number): z.ZodDefault<z.ZodNumber> =>
   z.number().int().positive().max(1_000_000).default(value);
+const absolute = z.string().startsWith('/', 'must be an absolute path');
 const megabytes = z.number().int().positive().max(100_000_000);
 
 const Config = z.strictObject({
@@ -98,7 +99,11 @@ const Config = z.strictObject({
     })
     .prefault({}),
   workspace: z
-    .strictObject({ roots: z.array(z.string().startsWith('/', 'must be an absolute path')).default([]) })
+    .strictObject({
+      roots: z.array(absolute).default([]),
+      /** Directories, or globs of them, in which what a repository brings along is taken up. */
+      trusted: z.array(absolute).default([]),
+    })
     .prefault({}),
   audit: z.strictObject({ maxMb: z.number().positive().default(40) }).prefault({}),
   /** Name of a credential → the command that prints it: asked for when a session needs it and was given none. */

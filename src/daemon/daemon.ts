@@ -4,6 +4,7 @@
  */
 import { rmSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
+import { ofRepository } from '../agents/index.ts';
 import { createApi, type Api, type ApiLimits, type Listening } from '../api/index.ts';
 import { createSecretStore, type SessionHost } from '../host/index.ts';
 import { openJournal, type OpenJournal } from '../journal/index.ts';
@@ -21,6 +22,7 @@ import { listenFault } from './port-holder.ts';
 import { homeToken } from './token.ts';
 import { openAudit } from './audit.ts';
 import { openTokens, type Tokens } from './tokens.ts';
+import { openWorkspaces, type Workspaces } from './workspaces.ts';
 
 export interface DaemonOptions {
   readonly home: Home;
@@ -52,6 +54,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     log.error({ err: error instanceof Error ? error : new Error(messageOf(error)) }, 'unexpected');
   };
   const tokens = openTokens(homeToken(home.token), home.tokens);
+  const workspaces = openWorkspaces({
+    file: home.trusted,
+    trusted: config.workspace.trusted,
+    reads: ofRepository,
+  });
   const journal = await openJournal({
     path: home.journal,
     keepDays: config.journal.keepDays,
@@ -65,7 +72,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     undo.push(() => keeper.abandon());
     const helpers = createDirectHost({ homeId: journal.homeId, ladder: config.ladder });
     undo.push(() => helpers[Symbol.asyncDispose]());
-    const running: Running = { options, journal, keeper, log, report, tokens, helpers, known };
+    const running: Running = { options, journal, keeper, log, report, tokens, workspaces, helpers, known };
     const host = hostOf(running);
     await host.recover();
     const runtimes = new Set(journal.runtimes().map((runtime) => runtime.id));
@@ -87,6 +94,7 @@ interface Running {
   readonly log: Log;
   readonly report: (error: unknown) => void;
   readonly tokens: Tokens;
+  readonly workspaces: Workspaces;
   /** Holds commands that print credentials; they end with this process. */
   readonly helpers: ReturnType<typeof createDirectHost>;
   readonly known: KnownSecrets;
@@ -130,6 +138,7 @@ function hostOf(running: Running): SessionHost {
     helpers,
     known,
     cwd: home.path,
+    workspaces: running.workspaces,
     secrets: createSecretStore({ directory: home.secrets, persist: config.secrets.persist }),
     key: homeToken(home.token),
     describe,
@@ -172,6 +181,7 @@ async function serve(running: Running, host: SessionHost): Promise<Daemon> {
     host: () => host,
     tokens,
     tokenDesk: tokens,
+    workspaceDesk: running.workspaces,
     version: VERSION,
     limits: limitsOf(config),
     log: (entry) => {

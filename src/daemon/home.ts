@@ -12,6 +12,8 @@ export interface Home {
   readonly token: string;
   /** The scoped ones. */
   readonly tokens: string;
+  /** Workspaces that somebody trusted. */
+  readonly trusted: string;
   readonly daemonFile: string;
   readonly socket: string;
   readonly secrets: string;
@@ -44,6 +46,7 @@ export function openHome(path: string): Home {
     journal: join(path, 'journal.db'),
     token: join(path, 'token'),
     tokens: join(path, 'tokens.json'),
+    trusted: join(path, 'trusted.json'),
     daemonFile: join(path, 'daemon.json'),
     socket: join(path, 'daemon.sock'),
     secrets: join(path, 'secrets'),

@@ -11,6 +11,7 @@ import type { SessionSpec } from '../session/ports.ts';
 import { modeOf } from '../session/tuning.ts';
 import type { CredentialSource } from './credential-source.ts';
 import { isJudged } from './judge.ts';
+import type { Workspaces } from './workspaces.ts';
 
 export interface SettingsSources {
   readonly agents: Agents;
@@ -18,6 +19,7 @@ export interface SettingsSources {
   readonly credentials: CredentialSource;
   /** MCP servers of the configuration. */
   readonly servers: McpServers;
+  readonly workspaces: Pick<Workspaces, 'roots'>;
   /** The configuration has rules for what agents do. */
   readonly hasRules: boolean;
 }
@@ -31,7 +33,9 @@ export async function settingsOf(
   const { spec } = wish;
   const had = sources.secrets.get(spec.id);
   const printed = why === 'start' ? await asked(sources, spec, had) : {};
-  const { settings, binary } = await sources.agents.prepare(startOf(sources, wish, { ...had, printed }));
+  const { settings, binary } = await sources.agents.prepare(
+    await startOf(sources, wish, { ...had, printed }),
+  );
   return { settings, binary, missing: missingOf(spec, had) };
 }
 
@@ -52,7 +56,7 @@ export async function startKeyOf(sources: SettingsSources, wish: StartWish): Pro
     return undefined;
   // Which commands are asked counts; what they print is the daemon's own, and has an end of its own.
   const named = Object.fromEntries(askedOf(sources, spec, had).map((name) => [name, '']));
-  return sources.agents.keyOf(startOf(sources, wish, { ...had, printed: named }));
+  return sources.agents.keyOf(await startOf(sources, wish, { ...had, printed: named }));
 }
 
 interface Had extends SessionSecrets {
@@ -60,7 +64,7 @@ interface Had extends SessionSecrets {
   readonly printed: Readonly<Record<string, string>>;
 }
 
-function startOf(sources: SettingsSources, { spec, resume }: StartWish, had: Had): StartFor {
+async function startOf(sources: SettingsSources, { spec, resume }: StartWish, had: Had): Promise<StartFor> {
   const { model, systemPrompt } = spec;
   const servers = { ...commonServers(sources, spec, had), ...had.mcpServers };
   const filesAt = (): string => sources.secrets.filesAt(spec.id);
@@ -74,6 +78,7 @@ function startOf(sources: SettingsSources, { spec, resume }: StartWish, had: Had
     ...(systemPrompt === undefined ? {} : { systemPrompt }),
     ...(resume === undefined ? {} : { resume }),
     freshId: randomUUID(),
+    trust: { trusted: spec.trusted === true, roots: await sources.workspaces.roots(spec.cwd) },
     agentOptions: spec.agentOptions,
     env: had.env,
     credentials: { ...valuesOf(had), ...had.printed },

@@ -35,11 +35,16 @@ export function readTokens(file: string): readonly KeptToken[] {
 }
 
 export function writeTokens(file: string, tokens: readonly KeptToken[]): void {
+  writePrivate(file, { version: 1, tokens });
+}
+
+/** Writes JSON for its owner alone, whole or not at all; it is on the disk when this returns. */
+export function writePrivate(file: string, value: unknown): void {
   const made = `${file}.new`;
   try {
     rmSync(made, { force: true });
     synced(openSync(made, 'wx', 0o600), (fd) => {
-      writeSync(fd, `${JSON.stringify({ version: 1, tokens }, undefined, 2)}\n`);
+      writeSync(fd, `${JSON.stringify(value, undefined, 2)}\n`);
     });
     renameSync(made, file);
     synced(openSync(dirname(file), 'r'), () => undefined);
@@ -64,10 +69,10 @@ function synced(fd: number, act: (fd: number) => void): void {
 }
 
 /** The text of a file that only its owner may read, or undefined when there is none. Refuses one that others may read or write, with the fix. */
-export function readPrivate(file: string): string | undefined {
+export function readPrivate(file: string, what = 'token file'): string | undefined {
   try {
     if ((statSync(file).mode & 0o077) !== 0)
-      throw new PilotlightError('bad_request', `The token file ${file} can be read by others`, {
+      throw new PilotlightError('bad_request', `The ${what} ${file} can be read by others`, {
         fix: `Run: chmod 600 ${file}`,
       });
     return readFileSync(file, 'utf8');

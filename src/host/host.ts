@@ -72,7 +72,7 @@ export class SessionHost implements Host {
 
   async create(request: CreateSession, caller: Caller): Promise<Answered<SessionView>> {
     this.#refuseWhenDraining();
-    const { spec, secrets } = await wishOf(request, this.#ports.roots, this.#ports.agents);
+    const { spec, secrets } = await wishOf(request, this.#ports);
     const session = this.#living.born(newSessionState(spec));
     this.#ports.secrets.put(spec.id, secrets);
     using _foreseen = await this.#living.spares.foresee(spec, 'create');

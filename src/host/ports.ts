@@ -134,6 +134,11 @@ export interface HostPorts {
   readonly mostSessions: number;
   /** Directories that sessions may work in; none: any. */
   readonly roots: readonly string[];
+  /** Whether a directory is trusted, and what of it this agent would take up if it were. */
+  readonly look: (
+    cwd: string,
+    agent: string,
+  ) => Promise<{ readonly trusted: boolean; readonly leftOut: readonly string[] }>;
   /** The rules' word on what an agent asks; undefined: a person decides. */
   readonly judge: DecideContext['judge'];
   /** Turns that may wait in one session. */

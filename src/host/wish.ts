@@ -27,8 +27,7 @@ export interface Wished {
 
 export async function wishOf(
   request: CreateSession,
-  roots: readonly string[],
-  agents: HostPorts['agents'],
+  { roots, agents, look }: Pick<HostPorts, 'roots' | 'agents' | 'look'>,
 ): Promise<Wished> {
   if (request.permissionPolicy !== undefined) checkedPolicy(request.permissionPolicy);
   const agent = await agents.find(request.agent);
@@ -48,7 +47,9 @@ export async function wishOf(
     );
   agents.checkOptions(request.agent, request.agentOptions ?? {});
   const cwd = await directoryOf(request.cwd, roots);
-  return { spec: specOf({ ...request, cwd }), secrets: secretsOf(request) };
+  const { trusted, leftOut } = await look(cwd, agent.id);
+  const trust = { trusted: request.trust ?? trusted, ...(leftOut.length === 0 ? {} : { leftOut }) };
+  return { spec: { ...specOf({ ...request, cwd }), ...trust }, secrets: secretsOf(request) };
 }
 
 function specOf(request: CreateSession): SessionSpec {
@@ -132,25 +133,29 @@ async function isWithin(real: string, root: string): Promise<boolean> {
 }
 
 /**
- * What a PATCH is for the session. A process that runs is told of another mode or model. Read-only and whether there are rules are chosen when it
- * starts: it is replaced between turns.
+ * What a PATCH is for the session. A process that runs is told of another mode or model. Read-only, trust and whether there are rules are
+ * chosen when it starts: it is replaced between turns.
  */
 export function updateOf(
   spec: SessionSpec,
   request: UpdateSession,
 ): Extract<SessionInput, { kind: 'update' }> {
-  const { name, metadata, model, mode, permissionPolicy } = request;
+  const { name, metadata, model, mode, permissionPolicy, trust } = request;
   const changed = {
     ...(name === undefined ? {} : { name }),
     ...(metadata === undefined ? {} : { metadata }),
     ...(model === undefined || model === spec.model ? {} : { model }),
     ...(mode === undefined || mode === spec.mode ? {} : { mode }),
     ...(permissionPolicy === undefined ? {} : { permissionPolicy: checkedPolicy(permissionPolicy) }),
+    ...(trust === undefined || trust === (spec.trusted === true) ? {} : { trusted: trust }),
   };
   const { spec: asked, changed: readOnly } = withReadOnly(spec, request.readOnly);
   const next = { ...asked, ...changed };
   const replace =
-    isReadOnly(next) !== isReadOnly(spec) || 'readOnly' in readOnly || ruled(next) !== ruled(spec);
+    'trusted' in changed ||
+    isReadOnly(next) !== isReadOnly(spec) ||
+    'readOnly' in readOnly ||
+    ruled(next) !== ruled(spec);
   const tell = 'model' in changed || modeOf(next) !== modeOf(spec);
   return {
     kind: 'update',

@@ -8,3 +8,4 @@ export * from './requests.ts';
 export * from './tokens.ts';
 export * from './version.ts';
 export * from './views.ts';
+export * from './workspaces.ts';

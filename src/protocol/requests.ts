@@ -55,6 +55,8 @@ export const CreateSession = z.strictObject({
   name: Name.optional(),
   metadata: z.record(z.string(), z.unknown()).optional(),
   permissionPolicy: Policy.optional(),
+  /** Whether the agent takes up what the repository brings along. Default: whether the workspace is trusted. */
+  trust: z.boolean().optional(),
   domain: z.string().max(200).optional(),
   limits: z
     .strictObject({
@@ -74,6 +76,7 @@ export const UpdateSession = z.strictObject({
   credentials: Credentials.optional(),
   metadata: z.record(z.string(), z.unknown()).optional(),
   permissionPolicy: Policy.optional(),
+  trust: z.boolean().optional(),
 });
 export type UpdateSession = z.infer<typeof UpdateSession>;
 

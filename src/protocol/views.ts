@@ -36,6 +36,10 @@ export const SessionView = z.object({
   queuedTurns: z.number(),
   openPermissions: z.number(),
   permissionPolicy: z.array(z.unknown()),
+  /** Whether the agent takes up hooks, permissions, servers and instructions of the repository. */
+  trusted: z.boolean().optional(),
+  /** Files and directories that are there and that it does not take up. */
+  leftOut: z.array(z.string()).optional(),
   systemPrompt: z.string().optional(),
   mcpServers: z.array(z.string()),
   env: z.array(z.string()),

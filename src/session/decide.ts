@@ -15,6 +15,7 @@ import { announced, begin, clearQueue, goOn } from './line.ts';
 import { decideSlot, settle } from './slot.ts';
 import type { Fact, SessionState, Stopping } from './state.ts';
 import { outdated } from './tuning.ts';
+import { untrusted } from './untrusted.ts';
 import { sessionView } from './views.ts';
 
 export function decide(state: SessionState, input: SessionInput, context: DecideContext): Decision {
@@ -65,9 +66,10 @@ type Of<K extends SessionInput['kind']> = Extract<SessionInput, { kind: K }>;
 
 function decideCreate(state: SessionState, input: Of<'create'>, context: DecideContext): Decision {
   const created: Fact = { type: 'session.created', data: { session: { ...sessionView(state) } } };
-  if (!input.warm) return { facts: [created], effects: [] };
+  const facts = [created, ...untrusted(state.spec)];
+  if (!input.warm) return { facts, effects: [] };
   const start = startRuntime(context);
-  return { facts: [created, ...start.facts], effects: start.effects };
+  return { facts: [...facts, ...start.facts], effects: start.effects };
 }
 
 function decideSend(state: SessionState, input: Of<'send'>, context: DecideContext): Decision {

@@ -38,6 +38,10 @@ export interface SessionSpec {
   readonly readOnly?: ReadOnly;
   /** Rules for what its agent asks and does, in order. */
   readonly permissionPolicy?: readonly PolicyRule[];
+  /** The agent takes up what the repository brings along. */
+  readonly trusted?: boolean;
+  /** What of that was there when the session was created, as paths. */
+  readonly leftOut?: readonly string[];
   readonly resume?: string;
   readonly domain?: string;
   readonly agentOptions: Readonly<Record<string, unknown>>;

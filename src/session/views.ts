@@ -29,6 +29,8 @@ export function sessionView(state: SessionState, rssMb?: number): SessionView {
     queuedTurns: state.queue.length + steersOf(state),
     openPermissions: state.asks.length,
     permissionPolicy: [...(spec.permissionPolicy ?? [])],
+    trusted: spec.trusted === true,
+    ...(spec.trusted === true || spec.leftOut === undefined ? {} : { leftOut: [...spec.leftOut] }),
     ...(spec.readOnly === undefined ? {} : { readOnly: { ...spec.readOnly } }),
     ...(spec.systemPrompt === undefined ? {} : { systemPrompt: spec.systemPrompt }),
     mcpServers: [...(spec.mcpServers ?? [])],

@@ -21,7 +21,7 @@ beforeAll(async () => {
   real = realAgents(model.url);
   home = testHome({ config: agentConfig(real), root: real.root });
   daemon = await TestDaemon.start(home);
-  // A repository that lets everything pass.
+  // A repository that lets everything pass, and that is trusted.
   mkdirSync(join(real.cwd, '.claude'), { recursive: true });
   const permissions = {
     allow: ['Bash(*)', 'Bash', 'Edit', 'Write', 'MultiEdit'],
@@ -42,7 +42,7 @@ type Agent = 'claude' | 'codex';
 
 function open(agent: Agent, more: Record<string, unknown> = {}): Promise<string> {
   const env = agent === 'claude' ? real.claude.env : real.codex.env;
-  return daemon.session(agent, { cwd: real.cwd, env, mode: 'default', ...more });
+  return daemon.session(agent, { cwd: real.cwd, env, mode: 'default', trust: true, ...more });
 }
 
 function fresh(): string {

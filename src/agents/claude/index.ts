@@ -21,6 +21,7 @@ export const claude: Dialect<ClaudeState> = {
   },
   checkOptions: claudeOptions,
   ahead,
+  ofRepository: ['.claude', '.mcp.json', 'CLAUDE.md', 'CLAUDE.local.md'],
   plan: planClaude,
   greet,
   translate,

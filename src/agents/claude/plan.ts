@@ -17,6 +17,7 @@ export function planClaude(binary: AgentBinary, settings: AgentSettings): StartP
       ...conversation(settings),
       ...model(settings.model),
       ...permissionMode(settings.mode),
+      ...sources(settings.trust),
       ...optionArgs(settings),
       ...mcp.args,
     ],
@@ -55,6 +56,14 @@ function permissionMode(mode: SessionMode): string[] {
   return mode === 'bypass'
     ? ['--dangerously-skip-permissions']
     : ['--permission-mode', PERMISSION_MODES[mode]];
+}
+
+/**
+ * Of an untrusted repository nothing counts: without `project` and `local` Claude reads neither its settings (hooks, permissions, variables, helpers that
+ * are run), nor `.mcp.json`, commands, agents, skills and `CLAUDE.md` (2.1.330). The user's own settings and servers stay.
+ */
+function sources(trust: AgentSettings['trust']): string[] {
+  return trust?.trusted === false ? ['--setting-sources', 'user'] : [];
 }
 
 /** A leading dash would be another flag. */

@@ -13,6 +13,7 @@ export const codex: Dialect<CodexState> = {
   agent: 'codex',
   conversations,
   checkOptions: codexOptions,
+  ofRepository: ['.codex', 'AGENTS.md', 'AGENTS.override.md'],
   plan: planCodex,
   greet,
   translate,

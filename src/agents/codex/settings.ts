@@ -78,6 +78,7 @@ const ASKS: ReadonlySet<SessionMode> = new Set(['default', 'acceptEdits', 'bypas
 function threadConfig(settings: AgentSettings, options: CodexOptions, seen: ConfigView | undefined): Table {
   const given: Record<string, Json> = {
     ...options.config,
+    ...projects(settings.trust),
     ...mcpTables(settings.mcp?.servers ?? {}),
     ...toolVariables(settings.toolEnv ?? {}),
   };
@@ -97,6 +98,17 @@ function toolVariables(variables: Readonly<Record<string, string>>): Record<stri
   return Object.fromEntries(
     Object.entries(variables).map(([name, value]) => [`shell_environment_policy.set.${name}`, value]),
   );
+}
+
+/**
+ * Of an untrusted project Codex reads no `.codex/` (configuration, servers, hooks, rules) and no `AGENTS.md`. It must be told: where nothing is said, a
+ * thread with a sandbox that may write makes the project a trusted one, in the user's own `config.toml`, for good (0.169.0). What is told here is of this
+ * thread alone and wins over that file.
+ */
+function projects(trust: AgentSettings['trust']): Table {
+  if (trust === undefined) return {};
+  const level = { trust_level: trust.trusted ? 'trusted' : 'untrusted' };
+  return { projects: Object.fromEntries(trust.roots.map((root) => [root, level])) };
 }
 
 interface IdleBound {

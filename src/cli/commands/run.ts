@@ -5,6 +5,7 @@ import { UsageError } from '../exit.ts';
 import type { AskHow } from '../asker.ts';
 import { choiceOf, textOf, type Options } from '../options.ts';
 import { promptOf, streamTurn } from '../stream.ts';
+import { aboutTrust } from '../trust.ts';
 import { wishOf } from '../wish.ts';
 
 export async function run(
@@ -22,6 +23,7 @@ export async function run(
   const opened = wish === undefined ? client.session(session ?? '') : await client.sessions.create(wish);
   const keep = session !== undefined || options['keep'] === true;
   try {
+    if (wish !== undefined) await aboutTrust(context, client, opened);
     const readOnly = session === undefined ? undefined : options['readOnly'];
     const turn = await opened.send(prompt, asReadOnly(readOnly));
     return await streamTurn(context, { session: opened, turn, ask: asking(options) });
@@ -41,7 +43,7 @@ function asking(options: Options): AskHow {
 
 /** A session has its workspace and model; to leave such an option out without a word would surprise. */
 function refuseForContinued(options: Options): void {
-  for (const key of ['cwd', 'model', 'mode', 'name', 'mcpConfig'])
+  for (const key of ['cwd', 'model', 'mode', 'name', 'mcpConfig', 'trust'])
     if (options[key] !== undefined)
       throw new UsageError(
         `--${key === 'mcpConfig' ? 'mcp-config' : key} is of a new session, not of --session`,
