@@ -39,6 +39,8 @@ export interface PlannedLeg {
 
 export interface PlannedClient {
   readonly agent: 'claude' | 'codex';
+  /** Its agents misbehave: they share a process with nobody. */
+  readonly alone: boolean;
   /** Whether its agents ask, and how people answer. */
   readonly asks: boolean;
   readonly people: readonly PlannedAnswers[];
@@ -57,11 +59,16 @@ export function planClient(dice: Dice, wish: ClientWish): PlannedClient {
   const asks = dice.chance(0.5);
   return {
     agent,
+    alone: misbehaves(wish.profile),
     asks,
     people: peopleOf(dice),
     steps: stepsOf(dice, { agent, asks }, wish),
     followers: Array.from({ length: dice.between(1, 2) }, () => legsOf(dice, wish.ms)),
   };
+}
+
+function misbehaves(profile: Profile): boolean {
+  return profile === 'faults' || profile === 'all';
 }
 
 const FLOODS: Partial<Readonly<Record<Profile, number>>> = { shutdown: 0, disk: 2000, all: 2000 };
@@ -72,7 +79,7 @@ function stepsOf(
   { place, profile, ms }: ClientWish,
 ): PlannedStep[] {
   const steps: PlannedStep[] = [];
-  const faults = profile === 'faults' || profile === 'all';
+  const faults = misbehaves(profile);
   const floods = FLOODS[profile] ?? 8000;
   let spoiled = false;
   // More than there is time for: no message takes less than some 20 ms.

@@ -51,7 +51,7 @@ function planClient(
     return sendOf(dice, `m${String(wish.place)}x${String(number)}x`);
   });
   const people = peopleOf(dice);
-  return { agent, asks: dice.chance(0.5), people, steps, followers: [legsOf(dice, count)] };
+  return { agent, alone: false, asks: dice.chance(0.5), people, steps, followers: [legsOf(dice, count)] };
 }
 
 function sendOf(dice: Dice, marker: string): PlannedStep {

@@ -76,12 +76,15 @@ export class ChaosClient {
   async #open(): Promise<OpenSession> {
     const { world, more } = this.#running;
     const { agent, followers, asks, people } = this.#plan;
-    const log = join(world.home.cwd, `received-${this.#name}-${String(this.sessions.length)}`);
+    // One log, so that sessions are alike but for their names: then they may share a process, or be given one that is ahead.
+    const log = join(world.home.cwd, 'received');
+    const domain = `${this.#name}-${String(this.sessions.length)}`;
     const { env = {}, ...given } = more?.(agent) ?? {};
     const reply = await this.#ask('POST', '/v1/sessions', {
       agent,
       cwd: world.home.cwd,
       mode: asks ? 'default' : 'bypass',
+      ...(this.#plan.alone ? { domain } : {}),
       ...given,
       env: { FAKE_AGENT_LOG: log, ...(typeof env === 'object' ? env : {}) },
     });

@@ -31,6 +31,7 @@ killAfterMs = 200
 maxLineMb = 2
 [pool]
 maxWarm = ${String(plan.maxWarm)}
+spares = ${plan.maxWarm > 2 ? '1' : '0'}
 [agents.claude]
 path = "${paths.claude}"
 [agents.codex]

@@ -53,8 +53,9 @@ export async function settle(settling: Settling): Promise<Pick<History, 'session
         shown,
         turns,
         journal: journals.get(session.id) ?? [],
-        received:
-          settling.received?.(session.messages.map(({ marker }) => marker)) ?? receivedIn(session.log),
+        received: (settling.received ?? receivedIn(session.log))(
+          session.messages.map(({ marker }) => marker),
+        ),
       };
     }),
   };
@@ -189,10 +190,16 @@ function journalOf(file: string, session: string): Event[] {
   }
 }
 
-function receivedIn(file: string): Received[] {
-  if (!existsSync(file)) return [];
-  return readFileSync(file, 'utf8')
-    .split('\n')
-    .filter(Boolean)
-    .map((line): Received => JSON.parse(line));
+/** Of the messages with these markers, as agents logged them. */
+function receivedIn(file: string): (markers: readonly string[]) => Received[] {
+  const all = existsSync(file)
+    ? readFileSync(file, 'utf8')
+        .split('\n')
+        .filter(Boolean)
+        .map((line): Received => JSON.parse(line))
+    : [];
+  return (markers) => {
+    const own = new Set(markers);
+    return all.filter(({ text }) => own.has(/m\d+x\d+x/.exec(text)?.[0] ?? ''));
+  };
 }

@@ -71,8 +71,10 @@ export class World implements AsyncDisposable {
     const { config, diskMb, root } = options;
     const home = testHome({ config, ...(root === undefined ? {} : { root }) });
     if (diskMb === undefined) return new World(home, undefined, root);
+    const file = join(home.path, 'config.toml');
+    const written = readFileSync(file);
     const disk = new SmallDisk(home.path, diskMb);
-    writeFileSync(join(home.path, 'config.toml'), config);
+    writeFileSync(file, written);
     return new World(home, disk);
   }
 
