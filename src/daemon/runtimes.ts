@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { secretsOf, type AgentSettings, type AnyDialect, type Owners } from '../agents/index.ts';
 import type { RuntimeFactory, StartWish } from '../host/index.ts';
-import { processIdentity, treeMemory } from '../process/index.ts';
+import { endLeftBehind, processIdentity, treeMemory } from '../process/index.ts';
 import { PilotlightError } from '../protocol/index.ts';
 import { Lifetime } from '../runtime/lifetime.ts';
 import type { Ownership, RuntimePorts } from '../runtime/ports.ts';
@@ -70,6 +70,9 @@ export function runtimeFactory(options: AssembleOptions, sources: RuntimeSources
         ...common(options, rest.id, wish),
         dialect,
         threadTimeoutMs: config.runtime.threadTimeoutMs,
+        leftBehind: (session) => {
+          endLeftBehind(session, config.ladder).catch(options.report);
+        },
         process: (session) => known(processSettingsOf(sources, wish(session))),
         member: (session) => ({
           ...ownership(agent, session),

@@ -4,6 +4,7 @@
  */
 import { createHmac } from 'node:crypto';
 import type { StartWish } from '../host/index.ts';
+import { SESSION_MARK } from '../process/index.ts';
 import type { RuntimePorts } from '../runtime/ports.ts';
 import type { SeatPorts } from '../runtime/seat-wishes.ts';
 import type { SessionSpec } from '../session/ports.ts';
@@ -49,7 +50,7 @@ export async function seatSettingsOf(
   const { process: env, commands } = sources.agents.split(wish.spec.agent, settings.env);
   const file = binary?.path;
   return {
-    settings: { ...settings, env, toolEnv: commands },
+    settings: { ...settings, env, toolEnv: { ...commands, [SESSION_MARK]: wish.spec.id } },
     missing,
     ...(file === undefined ? {} : { file }),
   };

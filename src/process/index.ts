@@ -2,8 +2,9 @@
 export { createDirectHost } from './direct.ts';
 export { isAlive, processIdentity } from './identity.ts';
 export { endProcess } from './ladder.ts';
+export { endLeftBehind } from './left-behind.ts';
 export { treeMemory } from './memory.ts';
 export type * from './ports.ts';
 export { reapDead } from './reap.ts';
 export { socketPath } from './socket-path.ts';
-export { unmarked } from './tree.ts';
+export { SESSION_MARK, unmarked } from './tree.ts';

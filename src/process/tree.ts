@@ -9,11 +9,14 @@ import type { ProcessIdentity } from './ports.ts';
 
 export const MARK = 'PILOTLIGHT_RUNTIME';
 
-/** An environment without the mark. */
+/** The session, in the environment of commands that are run for it in a process of several. */
+export const SESSION_MARK = 'PILOTLIGHT_SESSION';
+
+/** An environment without our marks. */
 export function unmarked(
   env: Readonly<Record<string, string | undefined>>,
 ): Readonly<Record<string, string | undefined>> {
-  const { [MARK]: _, ...rest } = env;
+  const { [MARK]: _, [SESSION_MARK]: __, ...rest } = env;
   return rest;
 }
 

@@ -7,6 +7,8 @@ export interface SharedPorts extends Omit<RuntimePorts, 'settings' | 'seat' | 'o
   /** What the process itself is started with, for the first session that it is started for. */
   readonly process: (session: string) => ReturnType<RuntimePorts['settings']>;
   readonly member: (session: string) => SeatPorts;
+  /** A session left while others stay: what its commands left running is to end. Must not throw. */
+  readonly leftBehind: (session: string) => void;
   /** For a conversation to be opened, and to be closed, ms. */
   readonly threadTimeoutMs: number;
 }

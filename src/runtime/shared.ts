@@ -285,7 +285,8 @@ export class SharedLifetime {
     this.#wishes.forget(seat.id, this.#runtime?.phase === 'ready');
     this.#turns.delete(seat.id);
     this.#options.onLeft(seat.id, seat.session);
-    if (this.#members.all.length > 0 || this.#over) return;
+    if (this.#over) return;
+    if (this.#members.all.length > 0) return this.#options.ports.leftBehind(seat.session);
     void this.#surely((draft) => {
       if (this.#members.all.length === 0 && !this.#over) this.retire(draft, 'closed');
     });

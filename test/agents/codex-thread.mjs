@@ -29,7 +29,8 @@ export class Thread {
   #ids = 0;
   #lock;
 
-  constructor(server, id, { cwd, model, approvalPolicy, sandbox }) {
+  constructor(server, id, { cwd, model, approvalPolicy, sandbox, config }) {
+    this.commandEnv = variablesOf(config);
     const folder = path.join(server.home, 'fake-threads');
     Object.assign(this, { server, id, model: model ?? 'fake-model', sandbox });
     this.cwd = cwd ?? process.cwd();
@@ -114,4 +115,11 @@ function alive(file) {
   } catch {
     return false;
   }
+}
+
+/** `shell_environment_policy.set.NAME`: of the commands of this thread. */
+function variablesOf(config = {}) {
+  const key = 'shell_environment_policy.set.';
+  const own = Object.entries(config).filter(([name]) => name.startsWith(key));
+  return Object.fromEntries(own.map(([name, value]) => [name.slice(key.length), value]));
 }

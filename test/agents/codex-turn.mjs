@@ -37,6 +37,7 @@ export class CodexTurn {
   constructor(thread, prompts, { requestId, woken = false } = {}) {
     this.thread = thread;
     this.cwd = thread.cwd;
+    this.commandEnv = thread.commandEnv;
     this.#requestId = requestId;
     this.#prompts = prompts;
     this.faults = thread.server.faults.with(prompts.flatMap((prompt) => this.#read(prompt)));

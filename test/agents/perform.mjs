@@ -53,8 +53,9 @@ const STEPS = {
   recall: (_, turn, voice) =>
     speak(turn, voice, wordsOf(`I remember: ${turn.earlier().join(' | ') || 'nothing'}`)),
   think: (_, __, voice) => voice.think(['let ', 'me ', 'think ', 'about ', 'it']),
-  child: (_, turn, voice) => speak(turn, voice, [`child ${spawnSleep('ignore')}`]),
-  'grandchild-holds-stdout': (_, turn, voice) => speak(turn, voice, [`grandchild ${spawnSleep('inherit')}`]),
+  child: (_, turn, voice) => speak(turn, voice, [`child ${spawnSleep('ignore', turn.commandEnv)}`]),
+  'grandchild-holds-stdout': (_, turn, voice) =>
+    speak(turn, voice, [`grandchild ${spawnSleep('inherit', turn.commandEnv)}`]),
   memory: async (step, turn, voice) => {
     hoard.push(Buffer.alloc(step.bytes, 1));
     await speak(turn, voice, [`holding ${step.bytes} bytes more`]);
@@ -126,8 +127,12 @@ async function appears(file, lines) {
 }
 
 /** In a session of its own: no signal to the agent's group reaches it. */
-function spawnSleep(stdout) {
-  const child = spawn('sleep', ['600'], { detached: true, stdio: ['ignore', stdout, 'ignore'] });
+function spawnSleep(stdout, env = {}) {
+  const child = spawn('sleep', ['600'], {
+    detached: true,
+    stdio: ['ignore', stdout, 'ignore'],
+    env: { ...process.env, ...env },
+  });
   child.unref();
   return child.pid;
 }

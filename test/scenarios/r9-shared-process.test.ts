@@ -2,7 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { checkJournal, TestDaemon, testHome, type Event, type TestHome } from '../support/daemon.ts';
-import { marked } from '../support/processes.ts';
+import { identityOf, marked } from '../support/processes.ts';
+import { until } from '../support/until.ts';
 
 /**
  * R9: sessions of one domain share a Codex process. What each of them sees is what it would see alone; what becomes of the process becomes of all of them.
@@ -253,3 +254,25 @@ test('one process each, where that is wanted', async () => {
   expect(new Set(served).size).toBe(2);
   await daemon.stop();
 });
+
+test('what the commands of a session left running ends with it, and what those of the others did goes on', async () => {
+  await using home = homeWith();
+  const daemon = await TestDaemon.start(home);
+  const [leaves = '', stays = ''] = await several(daemon, 2);
+  const childOf = async (session: string): Promise<number> => {
+    const { text } = (await daemon.turn(session, 'child')).data;
+    return Number(/child (\d+)/.exec(String(text))?.[1]);
+  };
+  const [ended, kept] = [await childOf(leaves), await childOf(stays)];
+  expect((await pids(daemon, leaves))[0]).toBe((await pids(daemon, stays))[0]);
+  await daemon.request('DELETE', `/v1/sessions/${leaves}`);
+  await until(() => !alive(ended));
+  expect(alive(kept)).toBe(true);
+  expect((await daemon.turn(stays, 'say still here')).data['text']).toBe('still here');
+  await daemon.stop();
+  await until(() => !alive(kept));
+});
+
+function alive(pid: number): boolean {
+  return identityOf(pid) !== undefined;
+}
