@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { agentEnvironment, type EnvironmentSources } from './environment.ts';
+import { agentEnvironment, type EnvironmentSources, isForCommands } from './environment.ts';
 
 const BASE = {
   PATH: '/bin',
@@ -94,4 +94,10 @@ describe('a session that leads its agent elsewhere gets no credential of the dae
     expect(made({ env: { ANTHROPIC_BASE_URL, HOME } })['ANTHROPIC_API_KEY']).toBe('key');
     expect(made({ env: { ANTHROPIC_MODEL: 'x' } })['ANTHROPIC_API_KEY']).toBe('key');
   });
+});
+
+test('where git may look is the affair of a shared process: the agent asks git itself', () => {
+  expect(isForCommands('codex', 'GIT_CEILING_DIRECTORIES')).toBe(false);
+  expect(isForCommands('codex', 'GIT_CONFIG_KEY_0')).toBe(true);
+  expect(isForCommands('codex', 'WHO')).toBe(true);
 });

@@ -92,8 +92,9 @@ function gitHelper(made: Readonly<Record<string, string>>): Record<string, strin
   };
 }
 
-/** What else a program reads for itself. */
-const FOR_ANY_PROGRAM = /^(?:LD_|RUST_|NODE_|SSL_|PILOTLIGHT_)/;
+/** What else a program reads for itself. Codex asks git about the workspace in every turn: where git may look is its affair, too. */
+const FOR_ANY_PROGRAM =
+  /^(?:LD_|RUST_|NODE_|SSL_|PILOTLIGHT_|GIT_(?:CEILING_DIRECTORIES|DISCOVERY_ACROSS_FILESYSTEM|DIR|WORK_TREE|INDEX_FILE)$)/;
 
 /** Credentials that only commands read. */
 const FOR_COMMANDS = /^(?:GH_TOKEN|GITHUB_TOKEN|GIT_CONFIG_\w+)$/;
