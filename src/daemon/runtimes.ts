@@ -1,10 +1,9 @@
 /**
  * Makes runtimes for the host: the process of one session, or one that several share. Owns no state.
  */
-import { readFileSync } from 'node:fs';
 import { secretsOf, type AgentSettings, type AnyDialect, type Owners } from '../agents/index.ts';
 import type { RuntimeFactory, StartWish } from '../host/index.ts';
-import { endLeftBehind, processIdentity, treeMemory } from '../process/index.ts';
+import { endLeftBehind, environ, processIdentity, treeMemory } from '../process/index.ts';
 import { PilotlightError } from '../protocol/index.ts';
 import { Lifetime } from '../runtime/lifetime.ts';
 import type { Ownership, RuntimePorts } from '../runtime/ports.ts';
@@ -135,16 +134,10 @@ function ownerships(
   };
 }
 
-/** Empty where it cannot be read: another system, or the process is gone. */
 function environmentOf(pid: number): Record<string, string> {
-  try {
-    const entries = readFileSync(`/proc/${String(pid)}/environ`, 'utf8').split('\0');
-    return Object.fromEntries(
-      entries.map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),
-    );
-  } catch {
-    return {};
-  }
+  return Object.fromEntries(
+    environ(pid).map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),
+  );
 }
 
 export function ladderMs(ladder: Config['ladder']): number {

@@ -7,4 +7,4 @@ export { treeMemory } from './memory.ts';
 export type * from './ports.ts';
 export { reapDead } from './reap.ts';
 export { socketPath } from './socket-path.ts';
-export { SESSION_MARK, unmarked } from './tree.ts';
+export { environ, SESSION_MARK, unmarked } from './tree.ts';

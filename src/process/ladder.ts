@@ -20,6 +20,24 @@ export interface Rungs {
   readonly living: () => readonly ProcessIdentity[];
 }
 
+/** Processes that nobody holds: there is nobody to say goodbye to, and no root to wait for. */
+export interface Strays {
+  readonly found: readonly ProcessIdentity[];
+  /** What belongs to them, looked for afresh; `living`: those of all found so far that live. */
+  readonly more: (living: readonly ProcessIdentity[]) => readonly ProcessIdentity[];
+}
+
+/** Ends them with all that is found meanwhile; resolves with what could not be ended. */
+export function endStrays(strays: Strays, times: LadderTimes): Promise<readonly ProcessIdentity[]> {
+  const seen = new Map(strays.found.map((identity) => [identity.pid, identity]));
+  const living = (): ProcessIdentity[] => [...seen.values()].filter(isAlive);
+  const find = (): ProcessIdentity[] => {
+    for (const identity of strays.more(living())) seen.set(identity.pid, identity);
+    return living();
+  };
+  return endTree({ goodbye: () => undefined, rootGone: () => true, find, living }, times);
+}
+
 /** Ends the tree; resolves with what could not be ended (empty when all is gone). */
 export async function endTree(rungs: Rungs, times: LadderTimes): Promise<readonly ProcessIdentity[]> {
   rungs.goodbye();

@@ -3,7 +3,7 @@
  * a reused pid has another start time, another home another mark.
  */
 import { isAlive } from './identity.ts';
-import { endTree } from './ladder.ts';
+import { endStrays } from './ladder.ts';
 import type { ProcessIdentity } from './ports.ts';
 import { readRecords, removeRecord } from './records.ts';
 import { descendants, marked, snapshot } from './tree.ts';
@@ -42,21 +42,11 @@ export async function reapDead(options: ReapOptions): Promise<Reaped> {
     return [...all.values()];
   };
   const before = found();
-  if (before.length > 0) {
-    const seen = new Map(before.map((identity) => [identity.pid, identity]));
-    await endTree(
-      {
-        goodbye: () => undefined,
-        rootGone: () => true,
-        find: () => {
-          for (const identity of found()) seen.set(identity.pid, identity);
-          return [...seen.values()].filter(isAlive);
-        },
-        living: () => [...seen.values()].filter(isAlive),
-      },
+  if (before.length > 0)
+    await endStrays(
+      { found: before, more: found },
       { termAfterMs: 0, killAfterMs: 1000, stuckAfterMs: 2000 },
     );
-  }
   const stuck = before.filter(isAlive);
   for (const { id, identity } of records)
     if (identity === undefined || !isAlive(identity)) removeRecord(recordDir, id);

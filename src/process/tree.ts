@@ -59,29 +59,35 @@ export function descendants(all: ReadonlyMap<number, Stat>, roots: readonly numb
 }
 
 export interface Marked extends ProcessIdentity {
-  /** `<home id>/<runtime id>`. */
+  /** The value of the variable that it was found by. */
   readonly mark: string;
 }
 
 /** Live processes whose environment at their start carried this mark (`<home id>/<runtime id>`, or a prefix that ends in `/`). Not this process. */
 export function marked(value: string): Marked[] {
+  return carrying(MARK, (mark) => (value.endsWith('/') ? mark.startsWith(value) : mark === value));
+}
+
+/** Live processes whose environment at their start had this variable with a value that fits. Not this process. */
+export function carrying(variable: string, fits: (value: string) => boolean): Marked[] {
   const found: Marked[] = [];
   for (const pid of snapshot().keys()) {
-    const mark = pid === process.pid ? undefined : markOf(pid);
-    if (mark === undefined || (value.endsWith('/') ? !mark.startsWith(value) : mark !== value)) continue;
+    const prefix = `${variable}=`;
+    const entry = pid === process.pid ? undefined : environ(pid).find((one) => one.startsWith(prefix));
+    const mark = entry?.slice(prefix.length);
+    if (mark === undefined || !fits(mark)) continue;
     const identity = processIdentity(pid);
     if (identity !== undefined) found.push({ ...identity, mark });
   }
   return found;
 }
 
-function markOf(pid: number): string | undefined {
+/** `NAME=value`, as a process was started. Empty where it cannot be read: another system, another user's process, or it is gone. */
+export function environ(pid: number): readonly string[] {
   try {
-    const variables = readFileSync(`/proc/${String(pid)}/environ`, 'latin1').split('\0');
-    return variables.find((variable) => variable.startsWith(`${MARK}=`))?.slice(MARK.length + 1);
+    return readFileSync(`/proc/${String(pid)}/environ`, 'utf8').split('\0');
   } catch {
-    // Another user's, or gone.
-    return undefined;
+    return [];
   }
 }
 
