@@ -6,18 +6,7 @@ import { evolve } from './evolve.ts';
 import type { DecideContext, SessionInput } from './inputs.ts';
 import type { AgentCommand, AgentSignal } from './ports.ts';
 import { isInternal, newSessionState, persistedState, type SessionState } from './state.ts';
-
-const spec = {
-  id: 'ses_1',
-  agent: 'claude',
-  cwd: '/w',
-  mode: 'default',
-  agentOptions: {},
-  metadata: {},
-  env: [],
-  credentials: [],
-  createdAt: '2026-01-01T00:00:00.000Z',
-} as const;
+import { SPEC } from '../../test/support/session-spec.ts';
 
 const id = fc.constantFrom('a', 'b', 'c');
 const runtime = fc.oneof(
@@ -108,7 +97,7 @@ const input: fc.Arbitrary<SessionInput> = fc.oneof(
   fc.record(
     {
       kind: fc.constant('update' as const),
-      spec: fc.constant(spec),
+      spec: fc.constant(SPEC),
       changed: fc.constant({}),
       process: fc.constantFrom('replace' as const, 'tell' as const, 'tell' as const),
     },
@@ -145,7 +134,7 @@ const input: fc.Arbitrary<SessionInput> = fc.oneof(
         kind: fc.constant('runtime-ready' as const),
         runtime,
         pid: fc.constant(7),
-        startedAt: fc.constant(spec.createdAt),
+        startedAt: fc.constant(SPEC.createdAt),
         startupMs: fc.constant(1),
         resumed: fc.boolean(),
         perMessage: fc.constant(true as const),
@@ -199,7 +188,7 @@ function run(
   between: (state: SessionState) => SessionState = (state) => state,
   said: (what: AgentCommand['kind'], after: SessionState) => void = () => undefined,
 ): { events: NewEvent[]; state: SessionState; started: string[]; ended: string[] } {
-  let state = newSessionState(spec);
+  let state = newSessionState(SPEC);
   let runtimes = 0;
   let turns = 0;
   let asks = 0;

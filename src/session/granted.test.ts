@@ -3,19 +3,10 @@ import { decide } from './decide.ts';
 import { evolve } from './evolve.ts';
 import type { DecideContext, SessionInput, Verdict } from './inputs.ts';
 import { isInternal, newSessionState } from './state.ts';
+import { SPEC } from '../../test/support/session-spec.ts';
 
 test('what was allowed for the session is denied when a rule that denies comes later', () => {
-  let state = newSessionState({
-    id: 'ses_1',
-    agent: 'claude',
-    cwd: '/w',
-    mode: 'default',
-    agentOptions: {},
-    metadata: {},
-    env: [],
-    credentials: [],
-    createdAt: '2026-01-01T00:00:00.000Z',
-  });
+  let state = newSessionState(SPEC);
   let rule: Verdict | undefined;
   let asks = 0;
   const context: DecideContext = {

@@ -7,20 +7,11 @@ import { holdOf } from './hold.ts';
 import type { DecideContext, Effect, SessionInput } from './inputs.ts';
 import { isInternal, newSessionState, type SessionState } from './state.ts';
 import { DEFAULT_WATCH_LIMITS, watchOf } from './watch.ts';
+import { SPEC } from '../../test/support/session-spec.ts';
 
 /** A session and what it decides, input by input; `rt_n` is the n-th runtime that it starts. */
 class Deciding {
-  state: SessionState = newSessionState({
-    id: 'ses_1',
-    agent: 'claude',
-    cwd: '/w',
-    mode: 'default',
-    agentOptions: {},
-    metadata: {},
-    env: [],
-    credentials: [],
-    createdAt: '2026-01-01T00:00:00.000Z',
-  });
+  state: SessionState = newSessionState(SPEC);
   now = Date.parse('2026-01-01T00:00:00.000Z');
   readonly events: NewEvent[] = [];
   #runtimes = 0;

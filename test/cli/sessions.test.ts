@@ -1,19 +1,15 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { command, pilotlight, said } from '../support/command.ts';
-import { TestDaemon, testHome, type TestHome } from '../support/daemon.ts';
+import type { TestDaemon } from '../support/daemon.ts';
+import { testHome, type TestHome } from '../support/daemon.ts';
+import { daemonForAll } from '../support/for-all.ts';
 
 /** run, new, ls, show, send, attach, events, export, interrupt, close: sessions as the command line sees them. */
 let home: TestHome;
 let daemon: TestDaemon;
 
-beforeAll(async () => {
-  home = testHome();
-  daemon = await TestDaemon.start(home);
-});
-
-afterAll(async () => {
-  await daemon?.stop();
-  await home?.[Symbol.asyncDispose]();
+daemonForAll((made) => {
+  ({ home, daemon } = made);
 });
 
 const pl = (...args: string[]) => pilotlight(home, args);

@@ -1,23 +1,19 @@
 /** R24: where a key comes from when the session brings none, and what happens when it is in memory only. Real CLIs. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createHost, PilotlightError } from '../../src/index.ts';
-import { startFakeModel, type FakeModel } from '../../src/testing/index.ts';
+import { type FakeModel } from '../../src/testing/index.ts';
 import { TestDaemon, testHome, type Event, type TestHome } from '../support/daemon.ts';
-import { agentConfig, realAgents, type RealAgents } from '../support/real-agents.ts';
+import { realForAll } from '../support/for-all.ts';
+import { agentConfig, type RealAgents } from '../support/real-agents.ts';
 import { openedBy, VAULT } from '../support/vault.ts';
 
 let model: FakeModel;
 let real: RealAgents;
 
-beforeAll(async () => {
-  model = await startFakeModel();
-  real = realAgents(model.url);
-});
-afterAll(async () => {
-  await real?.dispose();
-  await model?.close();
+realForAll((made) => {
+  ({ model, real } = made);
 });
 
 /** A daemon whose own environment leads to the fake model, without a key: then a session need not bring anything. */

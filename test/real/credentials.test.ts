@@ -2,30 +2,26 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startFakeModel, type FakeModel } from '../../src/testing/index.ts';
-import { checkJournal, TestDaemon, testHome, type Event, type TestHome } from '../support/daemon.ts';
-import { agentConfig, realAgents, type RealAgents } from '../support/real-agents.ts';
+import { describe, expect, test } from 'vitest';
+import { type FakeModel } from '../../src/testing/index.ts';
+import { checkJournal, TestDaemon, type Event, type TestHome } from '../support/daemon.ts';
+import { daemonForAll, realForAll } from '../support/for-all.ts';
+import { agentConfig, type RealAgents } from '../support/real-agents.ts';
 
 let model: FakeModel;
 let real: RealAgents;
 let home: TestHome;
 let daemon: TestDaemon;
 
-beforeAll(async () => {
-  model = await startFakeModel();
-  real = realAgents(model.url);
-  const config = agentConfig(real);
-  home = testHome({ config, root: real.root });
-  daemon = await TestDaemon.start(home);
+realForAll((made) => {
+  ({ model, real } = made);
 });
-
-afterAll(async () => {
-  await daemon?.stop();
-  await home?.[Symbol.asyncDispose]();
-  await real?.dispose();
-  await model?.close();
-});
+daemonForAll(
+  (made) => {
+    ({ home, daemon } = made);
+  },
+  () => ({ config: agentConfig(real), root: real.root, current: () => daemon }),
+);
 
 const NAME = { claude: 'anthropicApiKey', codex: 'openaiApiKey' } as const;
 

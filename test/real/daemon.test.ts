@@ -3,19 +3,12 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startFakeModel, type FakeModel } from '../../src/testing/index.ts';
-import {
-  checkJournal,
-  gone,
-  TestDaemon,
-  testHome,
-  textOf,
-  type Event,
-  type TestHome,
-} from '../support/daemon.ts';
+import { describe, expect, test } from 'vitest';
+import { type FakeModel } from '../../src/testing/index.ts';
+import { checkJournal, gone, TestDaemon, textOf, type Event, type TestHome } from '../support/daemon.ts';
+import { daemonForAll, realForAll } from '../support/for-all.ts';
 import { identityOf, isAlive, marked } from '../support/processes.ts';
-import { agentConfig, realAgents, type RealAgents } from '../support/real-agents.ts';
+import { agentConfig, type RealAgents } from '../support/real-agents.ts';
 
 let model: FakeModel;
 let real: RealAgents;
@@ -23,20 +16,15 @@ let home: TestHome;
 let daemon: TestDaemon;
 let gates = 0;
 
-beforeAll(async () => {
-  model = await startFakeModel();
-  real = realAgents(model.url);
-  home = testHome({ config: agentConfig(real), root: real.root });
-  daemon = await TestDaemon.start(home);
+realForAll((made) => {
+  ({ model, real } = made);
 });
-
-afterAll(async () => {
-  await daemon?.stop();
-  if (home !== undefined) expect(marked(home.path)).toEqual([]);
-  await home?.[Symbol.asyncDispose]();
-  await real?.dispose();
-  await model?.close();
-});
+daemonForAll(
+  (made) => {
+    ({ home, daemon } = made);
+  },
+  () => ({ config: agentConfig(real), root: real.root, current: () => daemon, nothingLeft: true }),
+);
 
 function open(agent: 'claude' | 'codex'): Promise<string> {
   return daemon.session(agent, { cwd: real.cwd, env: agent === 'claude' ? real.claude.env : real.codex.env });

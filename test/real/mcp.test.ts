@@ -2,34 +2,34 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startFakeModel, type FakeModel } from '../../src/testing/index.ts';
-import { TestDaemon, testHome, type Event, type TestHome } from '../support/daemon.ts';
+import { TestDaemon, type Event, type TestHome } from '../support/daemon.ts';
+import { daemonForAll, realForAll } from '../support/for-all.ts';
 import { marked } from '../support/processes.ts';
-import { agentConfig, realAgents, type RealAgents } from '../support/real-agents.ts';
+import { agentConfig, type RealAgents } from '../support/real-agents.ts';
 import { httpVault, openedBy, VAULT } from '../support/vault.ts';
 
-let model: FakeModel;
 let real: RealAgents;
 let home: TestHome;
 let daemon: TestDaemon;
 let vault: Awaited<ReturnType<typeof httpVault>>;
 
+realForAll((made) => {
+  ({ real } = made);
+});
 beforeAll(async () => {
-  model = await startFakeModel();
-  real = realAgents(model.url);
   vault = await httpVault();
-  const config = agentConfig(real);
-  home = testHome({ config, root: real.root });
-  daemon = await TestDaemon.start(home);
 });
 
 afterAll(async () => {
-  await daemon?.stop();
   await vault?.[Symbol.asyncDispose]();
-  await home?.[Symbol.asyncDispose]();
-  await real?.dispose();
-  await model?.close();
 });
+
+daemonForAll(
+  (made) => {
+    ({ home, daemon } = made);
+  },
+  () => ({ config: agentConfig(real), root: real.root, current: () => daemon }),
+);
 
 /** With what JSON, shells, TOML and Claude's references would stumble over. */
 const SECRET = 'vlt-"q\\uote$\'${HOME}\n-\u{1f511}-made-up';

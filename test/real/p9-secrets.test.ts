@@ -5,10 +5,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startFakeModel, type FakeModel } from '../../src/testing/index.ts';
-import { checkJournal, TestDaemon, testHome, textOf, type TestHome } from '../support/daemon.ts';
+import { type FakeModel } from '../../src/testing/index.ts';
+import { checkJournal, TestDaemon, textOf, type TestHome } from '../support/daemon.ts';
+import { daemonForAll, realForAll } from '../support/for-all.ts';
 import { marked } from '../support/processes.ts';
-import { agentConfig, realAgents, type RealAgents } from '../support/real-agents.ts';
+import { agentConfig, type RealAgents } from '../support/real-agents.ts';
 import { httpVault, VAULT } from '../support/vault.ts';
 
 let model: FakeModel;
@@ -17,22 +18,23 @@ let home: TestHome;
 let daemon: TestDaemon;
 let vault: Awaited<ReturnType<typeof httpVault>>;
 
+realForAll((made) => {
+  ({ model, real } = made);
+});
 beforeAll(async () => {
-  model = await startFakeModel();
-  real = realAgents(model.url);
   vault = await httpVault();
-  const config = `[runtime]\ndebug = true\n${agentConfig(real)}`;
-  home = testHome({ config, root: real.root });
-  daemon = await TestDaemon.start(home);
 });
 
 afterAll(async () => {
-  await daemon?.stop();
   await vault?.[Symbol.asyncDispose]();
-  await home?.[Symbol.asyncDispose]();
-  await real?.dispose();
-  await model?.close();
 });
+
+daemonForAll(
+  (made) => {
+    ({ home, daemon } = made);
+  },
+  () => ({ config: `[runtime]\ndebug = true\n${agentConfig(real)}`, root: real.root, current: () => daemon }),
+);
 
 /** Every secret of this file has this in it, and nothing else does. */
 const MARK = 'zqxj';

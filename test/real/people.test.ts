@@ -3,11 +3,11 @@
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startFakeModel, type FakeModel } from '../../src/testing/index.ts';
-import { checkJournal, TestDaemon, testHome, type Event, type TestHome } from '../support/daemon.ts';
-import { marked } from '../support/processes.ts';
-import { agentConfig, realAgents, type RealAgents } from '../support/real-agents.ts';
+import { describe, expect, test } from 'vitest';
+import { type FakeModel } from '../../src/testing/index.ts';
+import { checkJournal, TestDaemon, type Event, type TestHome } from '../support/daemon.ts';
+import { daemonForAll, realForAll } from '../support/for-all.ts';
+import { agentConfig, type RealAgents } from '../support/real-agents.ts';
 
 let model: FakeModel;
 let real: RealAgents;
@@ -15,20 +15,15 @@ let home: TestHome;
 let daemon: TestDaemon;
 let files = 0;
 
-beforeAll(async () => {
-  model = await startFakeModel();
-  real = realAgents(model.url);
-  home = testHome({ config: agentConfig(real), root: real.root });
-  daemon = await TestDaemon.start(home);
+realForAll((made) => {
+  ({ model, real } = made);
 });
-
-afterAll(async () => {
-  await daemon?.stop();
-  if (home !== undefined) expect(marked(home.path)).toEqual([]);
-  await home?.[Symbol.asyncDispose]();
-  await real?.dispose();
-  await model?.close();
-});
+daemonForAll(
+  (made) => {
+    ({ home, daemon } = made);
+  },
+  () => ({ config: agentConfig(real), root: real.root, current: () => daemon, nothingLeft: true }),
+);
 
 type Agent = 'claude' | 'codex';
 

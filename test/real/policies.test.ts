@@ -4,23 +4,29 @@
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startFakeModel, type FakeModel } from '../../src/testing/index.ts';
-import { checkJournal, TestDaemon, testHome, type Event, type TestHome } from '../support/daemon.ts';
-import { marked } from '../support/processes.ts';
-import { agentConfig, realAgents, type RealAgents } from '../support/real-agents.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { type FakeModel } from '../../src/testing/index.ts';
+import type { TestDaemon } from '../support/daemon.ts';
+import { checkJournal, type Event } from '../support/daemon.ts';
+import { daemonForAll, realForAll } from '../support/for-all.ts';
+import { agentConfig, type RealAgents } from '../support/real-agents.ts';
 
 let model: FakeModel;
 let real: RealAgents;
-let home: TestHome;
 let daemon: TestDaemon;
 let files = 0;
 
-beforeAll(async () => {
-  model = await startFakeModel();
-  real = realAgents(model.url);
-  home = testHome({ config: agentConfig(real), root: real.root });
-  daemon = await TestDaemon.start(home);
+realForAll((made) => {
+  ({ model, real } = made);
+});
+daemonForAll(
+  (made) => {
+    ({ daemon } = made);
+  },
+  () => ({ config: agentConfig(real), root: real.root, nothingLeft: true }),
+);
+
+beforeAll(() => {
   // A repository that lets everything pass, and that is trusted.
   mkdirSync(join(real.cwd, '.claude'), { recursive: true });
   const permissions = {
@@ -28,14 +34,6 @@ beforeAll(async () => {
     defaultMode: 'acceptEdits',
   };
   writeFileSync(join(real.cwd, '.claude', 'settings.json'), JSON.stringify({ permissions }));
-});
-
-afterAll(async () => {
-  await daemon?.stop();
-  if (home !== undefined) expect(marked(home.path)).toEqual([]);
-  await home?.[Symbol.asyncDispose]();
-  await real?.dispose();
-  await model?.close();
 });
 
 type Agent = 'claude' | 'codex';

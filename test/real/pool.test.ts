@@ -4,24 +4,17 @@
 import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startFakeModel, type FakeModel } from '../../src/testing/index.ts';
+import { expect, test } from 'vitest';
 import { checkJournal, TestDaemon, testHome, type Event, type TestHome } from '../support/daemon.ts';
+import { realForAll } from '../support/for-all.ts';
 import { JsonLinesChild, type Line } from '../support/json-lines-child.ts';
 import { marked } from '../support/processes.ts';
-import { agentConfig, realAgents, type RealAgents } from '../support/real-agents.ts';
+import { agentConfig, type RealAgents } from '../support/real-agents.ts';
 
-let model: FakeModel;
 let real: RealAgents;
 
-beforeAll(async () => {
-  model = await startFakeModel();
-  real = realAgents(model.url);
-});
-
-afterAll(async () => {
-  await real?.dispose();
-  await model?.close();
+realForAll((made) => {
+  ({ real } = made);
 });
 
 function homeWith(pool: string): TestHome {

@@ -4,23 +4,16 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startFakeModel, type FakeModel } from '../../src/testing/index.ts';
+import { expect, test } from 'vitest';
 import { checkJournal, TestDaemon, testHome, type Event, type TestHome } from '../support/daemon.ts';
+import { realForAll } from '../support/for-all.ts';
 import { marked } from '../support/processes.ts';
-import { agentConfig, realAgents, type RealAgents } from '../support/real-agents.ts';
+import { agentConfig, type RealAgents } from '../support/real-agents.ts';
 
-let model: FakeModel;
 let real: RealAgents;
 
-beforeAll(async () => {
-  model = await startFakeModel();
-  real = realAgents(model.url);
-});
-
-afterAll(async () => {
-  await real?.dispose();
-  await model?.close();
+realForAll((made) => {
+  ({ real } = made);
 });
 
 function home(config = ''): TestHome {

@@ -3,30 +3,27 @@
  */
 import { appendFileSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startFakeModel, type FakeModel } from '../../src/testing/index.ts';
-import { checkJournal, TestDaemon, testHome, type Event, type TestHome } from '../support/daemon.ts';
+import { describe, expect, test } from 'vitest';
+import { type FakeModel } from '../../src/testing/index.ts';
+import type { TestDaemon } from '../support/daemon.ts';
+import { checkJournal, type Event } from '../support/daemon.ts';
+import { daemonForAll, realForAll } from '../support/for-all.ts';
 import { hostileRepository } from '../support/hostile-repository.ts';
-import { agentConfig, realAgents, type RealAgents } from '../support/real-agents.ts';
+import { agentConfig, type RealAgents } from '../support/real-agents.ts';
 
 let model: FakeModel;
 let real: RealAgents;
-let home: TestHome;
 let daemon: TestDaemon;
 
-beforeAll(async () => {
-  model = await startFakeModel();
-  real = realAgents(model.url);
-  home = testHome({ config: agentConfig(real), root: real.root });
-  daemon = await TestDaemon.start(home);
+realForAll((made) => {
+  ({ model, real } = made);
 });
-
-afterAll(async () => {
-  await daemon?.stop();
-  await home?.[Symbol.asyncDispose]();
-  await real?.dispose();
-  await model?.close();
-});
+daemonForAll(
+  (made) => {
+    ({ daemon } = made);
+  },
+  () => ({ config: agentConfig(real), root: real.root }),
+);
 
 type Agent = 'claude' | 'codex';
 

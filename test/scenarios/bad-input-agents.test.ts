@@ -1,7 +1,8 @@
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { checkJournal, TestDaemon, testHome, textOf, type TestHome } from '../support/daemon.ts';
+import { describe, expect, test } from 'vitest';
+import { checkJournal, TestDaemon, testHome, textOf } from '../support/daemon.ts';
+import { daemonForAll } from '../support/for-all.ts';
 
 /** Executables that are no agent, and agents that begin or speak badly: each turn ends with a code that says so, and the daemon goes on. */
 const agents = new URL('../agents/', import.meta.url).pathname;
@@ -18,20 +19,16 @@ killAfterMs = 200
 maxLineMb = 1
 `;
 
-let home: TestHome;
 let daemon: TestDaemon;
 
-beforeAll(async () => {
-  home = testHome({
+daemonForAll(
+  (made) => {
+    ({ daemon } = made);
+  },
+  () => ({
     config: `${LIMITS}[agents.claude]\npath = "${agents}fake-claude.mjs"\n[agents.codex]\npath = "${agents}fake-codex.mjs"\n`,
-  });
-  daemon = await TestDaemon.start(home);
-});
-
-afterAll(async () => {
-  await daemon?.stop();
-  await home?.[Symbol.asyncDispose]();
-});
+  }),
+);
 
 describe.each(['claude', 'codex'])('%s', (agent) => {
   test('exits at once: spawn_failed or runtime_exited, the message was never seen, and its code is told', async () => {

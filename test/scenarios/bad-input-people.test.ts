@@ -1,14 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  checkJournal,
-  isEnding,
-  TestDaemon,
-  testHome,
-  type Event,
-  type TestHome,
-} from '../support/daemon.ts';
+import { describe, expect, test } from 'vitest';
+import type { TestDaemon } from '../support/daemon.ts';
+import { checkJournal, isEnding, type Event, type TestHome } from '../support/daemon.ts';
+import { daemonForAll } from '../support/for-all.ts';
 
 /** What people may do wrong with requests, rules and queues, and two of them at the same time with every verb: one effect, and the other is told. */
 
@@ -16,14 +11,8 @@ let home: TestHome;
 let daemon: TestDaemon;
 let gates = 0;
 
-beforeAll(async () => {
-  home = testHome();
-  daemon = await TestDaemon.start(home);
-});
-
-afterAll(async () => {
-  await daemon?.stop();
-  await home?.[Symbol.asyncDispose]();
+daemonForAll((made) => {
+  ({ home, daemon } = made);
 });
 
 type Answer = Awaited<ReturnType<TestDaemon['request']>>;

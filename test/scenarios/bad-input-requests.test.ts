@@ -1,24 +1,25 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { checkJournal, TestDaemon, testHome, type TestHome } from '../support/daemon.ts';
+import { expect, test } from 'vitest';
+import type { TestDaemon } from '../support/daemon.ts';
+import { checkJournal, type TestHome } from '../support/daemon.ts';
+import { daemonForAll } from '../support/for-all.ts';
 
 /** What a client may get wrong: each is a problem with a code and what to do, and the daemon goes on. */
 let home: TestHome;
 let daemon: TestDaemon;
 
-beforeAll(async () => {
-  const agents = new URL('../agents/', import.meta.url).pathname;
-  home = testHome({
-    config: `[agents.claude]\npath = "${agents}fake-claude.mjs"\n[agents.codex]\npath = "/nowhere/codex"\n`,
-  });
-  daemon = await TestDaemon.start(home);
-});
-
-afterAll(async () => {
-  await daemon?.stop();
-  await home?.[Symbol.asyncDispose]();
-});
+daemonForAll(
+  (made) => {
+    ({ home, daemon } = made);
+  },
+  () => {
+    const agents = new URL('../agents/', import.meta.url).pathname;
+    return {
+      config: `[agents.claude]\npath = "${agents}fake-claude.mjs"\n[agents.codex]\npath = "/nowhere/codex"\n`,
+    };
+  },
+);
 
 const create = (more: Record<string, unknown>) =>
   daemon.request('POST', '/v1/sessions', { agent: 'claude', cwd: home.cwd, mode: 'bypass', ...more });

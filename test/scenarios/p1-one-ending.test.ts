@@ -1,12 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  checkJournal,
-  isEnding,
-  TestDaemon,
-  testHome,
-  type Event,
-  type TestHome,
-} from '../support/daemon.ts';
+import { describe, expect, test } from 'vitest';
+import type { TestDaemon } from '../support/daemon.ts';
+import { checkJournal, isEnding, type Event } from '../support/daemon.ts';
+import { daemonForAll } from '../support/for-all.ts';
 
 /**
  * P1: every accepted turn ends in exactly one terminal event, under each fault that an agent is known to have.
@@ -31,18 +26,14 @@ path = "${agentsDir}fake-claude.mjs"
 path = "${agentsDir}fake-codex.mjs"
 `;
 
-let home: TestHome;
 let daemon: TestDaemon;
 
-beforeAll(async () => {
-  home = testHome({ config: CONFIG });
-  daemon = await TestDaemon.start(home);
-});
-
-afterAll(async () => {
-  await daemon?.stop();
-  await home?.[Symbol.asyncDispose]();
-});
+daemonForAll(
+  (made) => {
+    ({ daemon } = made);
+  },
+  () => ({ config: CONFIG }),
+);
 
 /** Fault → the ending that it must lead to, whichever agent has it: `completed`, or the code of a failure. */
 const FAULTS: Readonly<Record<string, string>> = {

@@ -2,25 +2,19 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { checkJournal, TestDaemon, testHome, textOf, type Event, type TestHome } from '../support/daemon.ts';
+import { describe, expect, test } from 'vitest';
+import { checkJournal, TestDaemon, testHome, textOf, type Event } from '../support/daemon.ts';
+import { daemonForAll } from '../support/for-all.ts';
 
 /** P8: what an agent asks is durable, offered to every client, has a deadline, and is answered once. */
 
 const agentsDir = new URL('../agents/', import.meta.url).pathname;
 const FAKES = `[agents.claude]\npath = "${agentsDir}fake-claude.mjs"\n[agents.codex]\npath = "${agentsDir}fake-codex.mjs"`;
 
-let home: TestHome;
 let daemon: TestDaemon;
 
-beforeAll(async () => {
-  home = testHome();
-  daemon = await TestDaemon.start(home);
-});
-
-afterAll(async () => {
-  await daemon?.stop();
-  await home?.[Symbol.asyncDispose]();
+daemonForAll((made) => {
+  ({ daemon } = made);
 });
 
 interface Asked {

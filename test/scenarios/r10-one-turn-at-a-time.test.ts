@@ -1,8 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { until } from '../support/until.ts';
 import { checkJournal, TestDaemon, testHome, textOf, type TestHome } from '../support/daemon.ts';
+import { daemonForAll } from '../support/for-all.ts';
 
 /** R10: one turn at a time; a message that comes while one runs is queued, steered, or interrupts, as the caller says. */
 
@@ -13,14 +14,8 @@ let home: TestHome;
 let daemon: TestDaemon;
 let gates = 0;
 
-beforeAll(async () => {
-  home = testHome();
-  daemon = await TestDaemon.start(home);
-});
-
-afterAll(async () => {
-  await daemon?.stop();
-  await home?.[Symbol.asyncDispose]();
+daemonForAll((made) => {
+  ({ home, daemon } = made);
 });
 
 function gate(at: TestHome = home): string {

@@ -1,25 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { checkJournal, TestDaemon, testHome, textOf, type Event, type TestHome } from '../support/daemon.ts';
+import { describe, expect, test } from 'vitest';
+import { checkJournal, TestDaemon, testHome, textOf, type Event } from '../support/daemon.ts';
+import { daemonForAll } from '../support/for-all.ts';
 
 /** A mode or a model of a session is changed: its process is told, or one that cannot be is replaced between turns. No message runs in the old ones. */
 
 const agentsDir = new URL('../agents/', import.meta.url).pathname;
 const CONFIG = `[agents.claude]\npath = "${agentsDir}fake-claude.mjs"\n[agents.codex]\npath = "${agentsDir}fake-codex.mjs"`;
 
-let home: TestHome;
 let daemon: TestDaemon;
 
-beforeAll(async () => {
-  home = testHome({ config: CONFIG });
-  daemon = await TestDaemon.start(home);
-});
-
-afterAll(async () => {
-  await daemon?.stop();
-  await home?.[Symbol.asyncDispose]();
-});
+daemonForAll(
+  (made) => {
+    ({ daemon } = made);
+  },
+  () => ({ config: CONFIG }),
+);
 
 async function change(session: string, body: Record<string, unknown>, on = daemon): Promise<void> {
   const { status } = await on.request('PATCH', `/v1/sessions/${session}`, body);

@@ -1,21 +1,17 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { TestDaemon, testHome, type TestHome } from '../support/daemon.ts';
+import { expect, test } from 'vitest';
+import type { TestDaemon } from '../support/daemon.ts';
+import { type TestHome } from '../support/daemon.ts';
+import { daemonForAll } from '../support/for-all.ts';
 import { requestText, sendRaw } from '../support/raw.ts';
 
 /** Who did what, over a whole daemon. */
 let home: TestHome;
 let daemon: TestDaemon;
 
-beforeAll(async () => {
-  home = testHome();
-  daemon = await TestDaemon.start(home);
-});
-
-afterAll(async () => {
-  await daemon?.stop();
-  await home?.[Symbol.asyncDispose]();
+daemonForAll((made) => {
+  ({ home, daemon } = made);
 });
 
 const file = (): string => join(home.path, 'logs', 'audit.jsonl');

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { TestDaemon, testHome, type TestHome } from '../support/daemon.ts';
+import { expect, test } from 'vitest';
+import type { TestDaemon } from '../support/daemon.ts';
+import { type TestHome } from '../support/daemon.ts';
+import { daemonForAll } from '../support/for-all.ts';
 import { openRaw, readRaw, requestText, sendRaw, type RawAnswer } from '../support/raw.ts';
 
 /** What is full says so: 429 `limit`, what it is, what to do; and gives way again. */
@@ -10,10 +12,14 @@ let daemon: TestDaemon;
 
 const CONNECTIONS = 12;
 
-beforeAll(async () => {
-  const agents = new URL('../agents/', import.meta.url).pathname;
-  home = testHome({
-    config: `[limits]
+daemonForAll(
+  (made) => {
+    ({ home, daemon } = made);
+  },
+  () => {
+    const agents = new URL('../agents/', import.meta.url).pathname;
+    return {
+      config: `[limits]
 connections = ${String(CONNECTIONS)}
 requests = 4
 requestsPerToken = 3
@@ -26,14 +32,9 @@ warmOnCreate = false
 [agents.claude]
 path = "${agents}fake-claude.mjs"
 `,
-  });
-  daemon = await TestDaemon.start(home);
-});
-
-afterAll(async () => {
-  await daemon?.stop();
-  await home?.[Symbol.asyncDispose]();
-});
+    };
+  },
+);
 
 const port = (): number => Number(new URL(daemon.url).port);
 const lines = (token: string, more: readonly string[] = []): string[] => [

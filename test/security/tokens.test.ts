@@ -1,22 +1,20 @@
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { pilotlight } from '../support/command.ts';
 import { TestDaemon, testHome, type TestHome } from '../support/daemon.ts';
+import { daemonForAll } from '../support/for-all.ts';
 
 /** Scoped tokens from the command line to the stream that ends, over a whole daemon. */
 let home: TestHome;
 let daemon: TestDaemon;
 
-beforeAll(async () => {
-  home = testHome();
-  daemon = await TestDaemon.start(home);
-});
-
-afterAll(async () => {
-  await daemon?.stop();
-  await home?.[Symbol.asyncDispose]();
-});
+daemonForAll(
+  (made) => {
+    ({ home, daemon } = made);
+  },
+  () => ({ current: () => daemon }),
+);
 
 const pl = (...args: string[]) => pilotlight(home, args);
 

@@ -4,22 +4,18 @@ import { once } from 'node:events';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { pilotlight } from '../support/command.ts';
-import { TestDaemon, testHome, type TestHome } from '../support/daemon.ts';
+import type { TestDaemon } from '../support/daemon.ts';
+import { type TestHome } from '../support/daemon.ts';
+import { daemonForAll } from '../support/for-all.ts';
 
 let home: TestHome;
 let daemon: TestDaemon;
 let made = 0;
 
-beforeAll(async () => {
-  home = testHome();
-  daemon = await TestDaemon.start(home);
-});
-
-afterAll(async () => {
-  await daemon?.stop();
-  await home?.[Symbol.asyncDispose]();
+daemonForAll((made) => {
+  ({ home, daemon } = made);
 });
 
 function repository(): string {
