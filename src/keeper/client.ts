@@ -97,7 +97,7 @@ async function startKeeper(options: ConnectOptions): Promise<Found> {
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     env: kept,
     cwd: '/',
-    execArgv: ['--max-semi-space-size=1'],
+    execArgv: [],
   });
   child.on('error', () => undefined);
   try {

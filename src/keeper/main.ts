@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { appendFileSync, chmodSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { processIdentity } from '../process/identity.ts';
 import { socketPath } from '../process/socket-path.ts';
 import { VERSION } from '../protocol/version.ts';
@@ -13,6 +14,9 @@ import { findKeeper } from './find.ts';
 import { PROTOCOL } from './frames.ts';
 import { Keeper } from './keeper.ts';
 import { readSettings } from './settings.ts';
+
+// What the pipes were read into is freed after some megabytes, not some dozen.
+setFlagsFromString('--scavenger-max-new-space-capacity-mb=4');
 
 const home = process.argv[2] ?? '';
 const settings = readSettings(process.argv[3] ?? '{}');

@@ -22,7 +22,7 @@ export const DEFAULT_SETTINGS: KeeperSettings = {
   longestGraceMs: 6 * 60 * 60_000,
   idleMs: 2000,
   attachedBytes: MIB,
-  allAttachedBytes: 16 * MIB,
+  allAttachedBytes: 8 * MIB,
   aloneBytes: 64 * MIB,
   allAloneBytes: 512 * MIB,
 };

@@ -1,14 +1,21 @@
 /**
- * The bytes of a stream that nobody has acknowledged yet, by offset. A list of buffers: no quadratic copying; small chunks are gathered
- * in blocks, so that a child that writes a byte at a time costs bytes and not objects.
+ * The bytes of a stream that nobody has acknowledged yet, by offset. Copied into blocks, which are used again: a child that writes a byte at
+ * a time costs bytes and not objects, and one that floods leaves nothing behind that only a full collection would free.
  */
-const SMALL = 4 * 1024;
 const BLOCK = 64 * 1024;
+/** Blocks of all streams that wait for their next use: 8 MiB, about what children with a reader may have outstanding together. */
+const SPARE_BLOCKS = 128;
+const spare: Buffer[] = [];
+
+interface Block {
+  readonly memory: Buffer;
+  /** What is kept of it: `memory` from `start` up to `end`. */
+  start: number;
+  end: number;
+}
 
 export class Retained {
-  #parts: Buffer[] = [];
-  /** Memory whose first part the last of the parts is; undefined when the last part came whole. */
-  #block: { readonly memory: Buffer; used: number } | undefined;
+  readonly #blocks: Block[] = [];
   #base = 0;
   #end = 0;
   /** Where the last look ended: reading goes forward, so the next one begins there. */
@@ -29,62 +36,58 @@ export class Retained {
   }
 
   push(bytes: Buffer): void {
-    if (bytes.length === 0) return;
+    for (let at = 0; at < bytes.length;) {
+      const block = this.#open();
+      const count = bytes.copy(block.memory, block.end, at);
+      block.end += count;
+      at += count;
+    }
     this.#end += bytes.length;
-    if (bytes.length > SMALL) {
-      this.#block = undefined;
-      this.#parts.push(bytes);
-      return;
-    }
-    const block = this.#block;
-    if (block !== undefined && block.used + bytes.length <= BLOCK && this.#parts.length > 0) {
-      bytes.copy(block.memory, block.used);
-      block.used += bytes.length;
-      const last = this.#parts.length - 1;
-      const start = block.used - bytes.length - (this.#parts[last]?.length ?? 0);
-      this.#parts[last] = block.memory.subarray(start, block.used);
-      return;
-    }
-    const memory = Buffer.allocUnsafeSlow(BLOCK);
-    bytes.copy(memory);
-    this.#block = { memory, used: bytes.length };
-    this.#parts.push(memory.subarray(0, bytes.length));
   }
 
-  /** Forgets everything before `offset`. */
+  /** Forgets everything before `offset`. What `from` gave of it must not be in use any more. */
   release(offset: number): void {
     const wanted = Math.min(offset, this.#end);
     if (wanted <= this.#base) return;
     let whole = 0;
-    for (; whole < this.#parts.length; whole += 1) {
-      const length = this.#parts[whole]?.length ?? 0;
+    for (const block of this.#blocks) {
+      const length = block.end - block.start;
       if (this.#base + length > wanted) break;
       this.#base += length;
+      whole += 1;
+      if (spare.length < SPARE_BLOCKS) spare.push(block.memory);
     }
-    this.#parts.splice(0, whole);
-    const first = this.#parts[0];
-    if (first !== undefined && wanted > this.#base) {
-      this.#parts[0] = first.subarray(wanted - this.#base);
-      this.#base = wanted;
-    }
-    if (this.#parts.length === 0) this.#block = undefined;
+    this.#blocks.splice(0, whole);
+    const first = this.#blocks[0];
+    if (first !== undefined) first.start += wanted - this.#base;
+    this.#base = wanted;
     this.#mark = { index: 0, offset: this.#base };
   }
 
-  /** One stretch of what is kept from `offset` on (at most one buffer); undefined at the end. Never before the base. */
+  /** One stretch of what is kept from `offset` on (at most one block); undefined at the end. Never before the base. */
   from(offset: number): { readonly offset: number; readonly bytes: Buffer } | undefined {
     const wanted = Math.max(offset, this.#base);
     if (wanted >= this.#end) return undefined;
     let { index, offset: at } = this.#mark.offset <= wanted ? this.#mark : { index: 0, offset: this.#base };
-    for (; index < this.#parts.length; index += 1) {
-      const part = this.#parts[index];
-      if (part === undefined) return undefined;
-      if (wanted < at + part.length) {
+    for (; index < this.#blocks.length; index += 1) {
+      const block = this.#blocks[index];
+      if (block === undefined) return undefined;
+      const length = block.end - block.start;
+      if (wanted < at + length) {
         this.#mark = { index, offset: at };
-        return { offset: wanted, bytes: part.subarray(wanted - at) };
+        return { offset: wanted, bytes: block.memory.subarray(block.start + wanted - at, block.end) };
       }
-      at += part.length;
+      at += length;
     }
     return undefined;
+  }
+
+  /** The last block, when it has room; else a new one. */
+  #open(): Block {
+    const last = this.#blocks.at(-1);
+    if (last !== undefined && last.end < BLOCK) return last;
+    const block = { memory: spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK), start: 0, end: 0 };
+    this.#blocks.push(block);
+    return block;
   }
 }
