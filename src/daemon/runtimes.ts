@@ -70,7 +70,11 @@ export function runtimeFactory(options: AssembleOptions, sources: RuntimeSources
         dialect,
         threadTimeoutMs: config.runtime.threadTimeoutMs,
         leftBehind: (session) => {
-          endLeftBehind(session, config.ladder).catch(options.report);
+          endLeftBehind({ whose: (one) => one === session }, config.ladder).catch(options.report);
+        },
+        leftByOthers: (seated) => {
+          const mark = `${options.journal.homeId}/${rest.id}`;
+          endLeftBehind({ whose: (one) => !seated.has(one), mark }, config.ladder).catch(options.report);
         },
         process: (session) => known(processSettingsOf(sources, wish(session))),
         member: (session) => ({

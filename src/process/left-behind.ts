@@ -4,14 +4,23 @@
  */
 import { endStrays } from './ladder.ts';
 import type { LadderTimes, ProcessIdentity } from './ports.ts';
-import { carrying, descendants, SESSION_MARK, snapshot } from './tree.ts';
+import { carrying, descendants, environ, MARK, SESSION_MARK, snapshot } from './tree.ts';
+
+export interface LeftBehind {
+  /** Whether what a command of this session left is meant. */
+  readonly whose: (session: string) => boolean;
+  /** Only what carries the mark of this process, too. */
+  readonly mark?: string;
+}
 
 /** Looks at once; resolves with what could not be ended. */
 export async function endLeftBehind(
-  session: string,
+  { whose, mark }: LeftBehind,
   times: LadderTimes,
 ): Promise<readonly ProcessIdentity[]> {
-  const left = carrying(SESSION_MARK, (value) => value === session);
+  const left = carrying(SESSION_MARK, whose).filter(
+    ({ pid }) => mark === undefined || environ(pid).includes(`${MARK}=${mark}`),
+  );
   const more = (living: readonly ProcessIdentity[]): ProcessIdentity[] =>
     descendants(
       snapshot(),

@@ -9,6 +9,8 @@ export interface SharedPorts extends Omit<RuntimePorts, 'settings' | 'seat' | 'o
   readonly member: (session: string) => SeatPorts;
   /** A session left while others stay: what its commands left running is to end. Must not throw. */
   readonly leftBehind: (session: string) => void;
+  /** What sessions left running that have left it already, all but these: the daemon that was to end it may have died. Must not throw. */
+  readonly leftByOthers: (seated: ReadonlySet<string>) => void;
   /** For a conversation to be opened, and to be closed, ms. */
   readonly threadTimeoutMs: number;
 }

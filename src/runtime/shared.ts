@@ -207,17 +207,16 @@ export class SharedLifetime {
     const runtime = this.#runtime;
     if (seat.phase === 'asked' || runtime === undefined) {
       this.#keep(draft);
-      draft.afterCommit(() => void this.#surely((later) => this.#calledOff(later, id)));
+      // Nothing was written for it.
+      const calledOff = (later: Draft): void => {
+        this.#members.freed(later, id);
+        this.#keep(later);
+      };
+      draft.afterCommit(() => void this.#surely(calledOff));
       return;
     }
     runtime.seated(draft, (dialect, state, ids) => dialect.leave(state, id, ids));
     draft.afterCommit(() => this.#bound(id));
-  }
-
-  /** Nothing was written for it. */
-  #calledOff(draft: Draft, id: string): void {
-    this.#members.freed(draft, id);
-    this.#keep(draft);
   }
 
   /** What its session wants, before anything is written for it. */
@@ -297,6 +296,7 @@ export class SharedLifetime {
     const takenOver = this.#options.from !== undefined;
     const child = this.#lifetime.running?.child;
     const going = this.#members.all.filter(({ phase }) => phase === 'leaving').map(({ id }) => id);
+    if (takenOver) this.#ports.leftByOthers(new Set(this.#members.all.map(({ session }) => session)));
     if (takenOver && going.length + this.#orphans.length > 0)
       void this.#surely((draft) => {
         for (const id of [...going, ...this.#orphans])

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { checkJournal, TestDaemon, testHome, type Event, type TestHome } from '../support/daemon.ts';
@@ -10,9 +10,9 @@ import { until } from '../support/until.ts';
  */
 const agentsDir = new URL('../agents/', import.meta.url).pathname;
 
-function homeWith(config = ''): TestHome {
+function homeWith(config = '', killAfterMs = 300): TestHome {
   return testHome({
-    config: `${config}\n[ladder]\ntermAfterMs = 300\nkillAfterMs = 300\n[agents.codex]\npath = "${agentsDir}fake-codex.mjs"\n`,
+    config: `${config}\n[ladder]\ntermAfterMs = 300\nkillAfterMs = ${String(killAfterMs)}\n[agents.codex]\npath = "${agentsDir}fake-codex.mjs"\n`,
   });
 }
 
@@ -259,11 +259,7 @@ test('what the commands of a session left running ends with it, and what those o
   await using home = homeWith();
   const daemon = await TestDaemon.start(home);
   const [leaves = '', stays = ''] = await several(daemon, 2);
-  const childOf = async (session: string): Promise<number> => {
-    const { text } = (await daemon.turn(session, 'child')).data;
-    return Number(/child (\d+)/.exec(String(text))?.[1]);
-  };
-  const [ended, kept] = [await childOf(leaves), await childOf(stays)];
+  const [ended, kept] = [await childOf(daemon, leaves), await childOf(daemon, stays)];
   expect((await pids(daemon, leaves))[0]).toBe((await pids(daemon, stays))[0]);
   await daemon.request('DELETE', `/v1/sessions/${leaves}`);
   await until(() => !alive(ended));
@@ -272,6 +268,31 @@ test('what the commands of a session left running ends with it, and what those o
   await daemon.stop();
   await until(() => !alive(kept));
 });
+
+test('the daemon dies while it ends what a session left running: the next one ends it, and nothing of the others', async () => {
+  await using home = homeWith('', 60_000);
+  const first = await TestDaemon.start(home);
+  const [leaves = '', stays = ''] = await several(first, 2);
+  const [left, kept] = [await childOf(first, leaves), await childOf(first, stays)];
+  // Stopped, it does not end by a friendly signal.
+  process.kill(left, 'SIGSTOP');
+  await first.request('DELETE', `/v1/sessions/${leaves}`);
+  await first.follow(leaves, (event) => event.type === 'runtime.ended');
+  await first.kill9();
+  expect(alive(left)).toBe(true);
+  const file = join(home.path, 'config.toml');
+  writeFileSync(file, readFileSync(file, 'utf8').replace('killAfterMs = 60000', 'killAfterMs = 300'));
+  const next = await TestDaemon.takeOver(home);
+  await until(() => !alive(left));
+  expect(alive(kept)).toBe(true);
+  expect((await next.turn(stays, 'say still here')).data['text']).toBe('still here');
+  await next.stop();
+});
+
+async function childOf(daemon: TestDaemon, session: string): Promise<number> {
+  const { text } = (await daemon.turn(session, 'child')).data;
+  return Number(/child (\d+)/.exec(String(text))?.[1]);
+}
 
 function alive(pid: number): boolean {
   return identityOf(pid) !== undefined;
