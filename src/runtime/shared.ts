@@ -141,8 +141,7 @@ export class SharedLifetime {
       say: (draft, command) => this.#say(draft, id, command),
       end: (draft, reason) => this.#end(draft, id, reason),
       markTurn: (open) => {
-        if (open) this.#turns.add(id);
-        else this.#turns.delete(id);
+        this.#turns[open ? 'add' : 'delete'](id);
         this.#lifetime.markTurn(this.#turns.size > 0);
       },
     };
@@ -204,8 +203,7 @@ export class SharedLifetime {
     const whole = reason === 'stuck' || reason === 'crashed';
     // The last one ends it. So does one whose agent does not answer: what it has taken of the process is not known.
     if (this.#over || whole || !others) return this.retire(draft, reason);
-    const runtime = this.#runtime;
-    if (seat.phase === 'asked' || runtime === undefined) {
+    if (seat.phase === 'asked' || this.#runtime === undefined) {
       this.#keep(draft);
       // Nothing was written for it.
       const calledOff = (later: Draft): void => {
@@ -215,8 +213,12 @@ export class SharedLifetime {
       draft.afterCommit(() => void this.#surely(calledOff));
       return;
     }
-    runtime.seated(draft, (dialect, state, ids) => dialect.leave(state, id, ids));
+    this.#leave(draft, id);
     draft.afterCommit(() => this.#bound(id));
+  }
+
+  #leave(draft: Draft, id: string): void {
+    this.#runtime?.seated(draft, (dialect, state, ids) => dialect.leave(state, id, ids));
   }
 
   /** What its session wants, before anything is written for it. */
@@ -294,13 +296,12 @@ export class SharedLifetime {
   /** It runs, just started or taken over: everyone goes on from where the row says. */
   #goOn(): void {
     const takenOver = this.#options.from !== undefined;
-    const child = this.#lifetime.running?.child;
+    const { child } = this.#lifetime.running ?? {};
     const going = this.#members.all.filter(({ phase }) => phase === 'leaving').map(({ id }) => id);
     if (takenOver) this.#ports.leftByOthers(new Set(this.#members.all.map(({ session }) => session)));
     if (takenOver && going.length + this.#orphans.length > 0)
       void this.#surely((draft) => {
-        for (const id of [...going, ...this.#orphans])
-          this.#runtime?.seated(draft, (dialect, state, ids) => dialect.leave(state, id, ids));
+        for (const id of [...going, ...this.#orphans]) this.#leave(draft, id);
       });
     for (const { id, phase } of this.#members.all) {
       if (phase === 'asked') void (takenOver ? this.#prepare(id) : this.#admit(id));
@@ -341,10 +342,9 @@ export class SharedLifetime {
 
   #keep(draft: Draft): void {
     const runtime = this.#runtime;
-    if (runtime === undefined) {
-      // What an earlier daemon wrote of it stays as it is until it is taken over.
-      if (this.#options.from === undefined) this.#lifetime.keepStarting(draft);
-    } else if (runtime.phase !== 'gone') draft.runtime(runtime.record());
+    // What an earlier daemon wrote of it stays as it is until it is taken over.
+    if (runtime === undefined && this.#options.from === undefined) this.#lifetime.keepStarting(draft);
+    if (runtime !== undefined && runtime.phase !== 'gone') draft.runtime(runtime.record());
   }
 
   #surely(decide: (draft: Draft) => void): Promise<void> {
