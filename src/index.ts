@@ -72,6 +72,7 @@ export async function createHost(options: HostOptions = {}): Promise<LocalHost> 
     children,
     helpers: children,
     cwd: home?.path ?? tmpdir(),
+    ...(home === undefined ? {} : { home: home.path }),
     report,
     secrets,
     key: randomUUID(),

@@ -32,6 +32,8 @@ export interface AgentSettings {
   readonly env: Readonly<Record<string, string>>;
   /** Variables for its tools alone: in a process that several sessions share, what one of them brings is for its own commands. */
   readonly toolEnv?: Readonly<Record<string, string>>;
+  /** Absolute paths that its tools are to keep out of, with all that is below, as far as the agent can be told so. */
+  readonly closed?: readonly string[];
   /** Values in here that nobody may read in what the agent says. */
   readonly secrets?: readonly string[];
   /** Servers that the session brings along, besides those of the agent's own configuration; absent for none. */

@@ -59,6 +59,8 @@ export interface AgentsOptions {
   readonly limits: RuntimeLimits;
   /** Variables that go to every agent besides the allow-list (`agents.env`). */
   readonly extraEnv?: readonly string[];
+  /** Absolute paths that agents are to keep out of. */
+  readonly closed?: readonly string[];
 }
 
 /** What a session brings to the start of its agent. */
@@ -125,7 +127,8 @@ export function createAgents(options: AgentsOptions): Agents {
     const env = environment({ agent, env: asked, agentOptions: rest.agentOptions, credentials });
     const servers = start.mcp?.servers;
     const secrets = secretsOf({ env, credentials, ...(servers === undefined ? {} : { servers }) });
-    const settings: AgentSettings = { ...rest, env, secrets, limits: options.limits };
+    const { limits, closed = [] } = options;
+    const settings: AgentSettings = { ...rest, env, secrets, limits, closed };
     const { path, available } = await look(agent, false, env);
     return { settings, binary: available && path !== undefined ? { path } : undefined };
   };

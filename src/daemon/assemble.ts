@@ -9,6 +9,7 @@ import type { KnownSecrets } from '../redact/index.ts';
 import { PilotlightError } from '../protocol/index.ts';
 import type { Journal } from '../session/ports.ts';
 import { pathsOf, type Config } from './config.ts';
+import { closedTo, namesOf } from './closed.ts';
 import { judgeOf } from './judge.ts';
 import { runCredentialCommand } from './credential-command.ts';
 import { CredentialSource } from './credential-source.ts';
@@ -28,6 +29,8 @@ export interface AssembleOptions {
   readonly known?: KnownSecrets;
   /** Where helpers run. */
   readonly cwd: string;
+  /** Agents are kept out of it; absent for one in memory. */
+  readonly home?: string;
   readonly secrets: SecretStore;
   /** What hashes of settings are keyed with, the same for every daemon of the home. */
   readonly key: string;
@@ -40,8 +43,15 @@ export interface AssembleOptions {
 
 export function assembleHost(options: AssembleOptions): SessionHost {
   const { config, env, journal, children } = options;
+  const closed = options.home === undefined ? [] : namesOf(options.home);
   const limits: RuntimeLimits = config.runtime;
-  const agents = createAgents({ env, paths: pathsOf(config), limits, extraEnv: config.agents.env });
+  const agents = createAgents({
+    env,
+    paths: pathsOf(config),
+    limits,
+    extraEnv: config.agents.env,
+    closed,
+  });
   const credentials = credentialSource(options);
   const secrets = forgetting(options, credentials);
   const folder = ownersFolder(env);
@@ -60,10 +70,11 @@ export function assembleHost(options: AssembleOptions): SessionHost {
       maxWaitMs: config.pool.maxWaitMs,
       permissionTimeoutMs: config.permissions.timeoutMs,
     },
-    judge: judgeOf(config.permissions.rules),
+    judge: judgeOf(config.permissions.rules, closedTo(closed, env['HOME'])),
     maxQueued: config.session.maxQueued,
     mostSessions: config.limits.sessions,
     roots: config.workspace.roots,
+    closed,
     look: workspaces.look,
     pool: config.pool,
     runtimes: runtimeFactory(options, { ...sources, ...(owners === undefined ? {} : { owners }) }),

@@ -138,6 +138,7 @@ function hostOf(running: Running): SessionHost {
     helpers,
     known,
     cwd: home.path,
+    home: home.path,
     workspaces: running.workspaces,
     secrets: createSecretStore({ directory: home.secrets, persist: config.secrets.persist }),
     key: homeToken(home.token),

@@ -1,5 +1,5 @@
 /**
- * The rules' word on what an agent asks: read-only first, then the session's rules and the configuration's, then what the mode means.
+ * The rules' word on what an agent asks: what is closed to all, read-only, then the session's rules and the configuration's, then what the mode means.
  * The only place that gives the policy a file system.
  */
 import { lstatSync, realpathSync } from 'node:fs';
@@ -13,6 +13,7 @@ import {
   type Policy,
 } from '../policy/index.ts';
 import type { PolicyRule, TurnInput } from '../protocol/index.ts';
+import type { closedTo } from './closed.ts';
 import type { DecideContext } from '../session/inputs.ts';
 import type { ReadOnly, SessionSpec } from '../session/ports.ts';
 import { isReadOnly } from '../session/tuning.ts';
@@ -20,7 +21,10 @@ import { isReadOnly } from '../session/tuning.ts';
 const FILES: Files = { realpath: realpathSync.native, lstat: lstatSync };
 
 /** Throws `bad_request` for a rule of the configuration that can never mean anything. */
-export function judgeOf(configured: readonly PolicyRule[]): DecideContext['judge'] {
+export function judgeOf(
+  configured: readonly PolicyRule[],
+  closed?: ReturnType<typeof closedTo>,
+): DecideContext['judge'] {
   const ours = compilePolicy(configured, 'permissions.rules');
   const compiled = new WeakMap<readonly PolicyRule[], Policy>();
   const policyOf = (rules: readonly PolicyRule[]): Policy => {
@@ -31,10 +35,17 @@ export function judgeOf(configured: readonly PolicyRule[]): DecideContext['judge
   return ({ spec }, ask) => {
     const { tool } = ask;
     if (tool === undefined) return undefined;
+    const workspace = { cwd: spec.cwd, files: FILES };
+    const shut = closed?.(tool, workspace);
+    if (shut !== undefined)
+      return {
+        ...shut,
+        message: 'The home of Pilotlight is closed to agents: it holds its token and secrets',
+      };
     if (isReadOnly(spec) && mayChange(tool))
       return { decision: 'deny', rule: 'read-only session', message: denialOf(spec.readOnly) };
     const rules = [policyOf(spec.permissionPolicy ?? []), ours];
-    const verdict = judge(rules, tool, { cwd: spec.cwd, files: FILES });
+    const verdict = judge(rules, tool, workspace);
     if (verdict === undefined) return byMode(spec, tool, ask.check === true);
     const { rule, decision } = verdict;
     if (decision === 'deny') return { decision, rule, message: `A rule denies this (${rule})` };

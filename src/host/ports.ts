@@ -134,6 +134,8 @@ export interface HostPorts {
   readonly mostSessions: number;
   /** Directories that sessions may work in; none: any. */
   readonly roots: readonly string[];
+  /** Directories that no session works in, nor below. */
+  readonly closed: readonly string[];
   /** Whether a directory is trusted, and what of it this agent would take up if it were. */
   readonly look: (
     cwd: string,

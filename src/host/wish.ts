@@ -27,7 +27,7 @@ export interface Wished {
 
 export async function wishOf(
   request: CreateSession,
-  { roots, agents, look }: Pick<HostPorts, 'roots' | 'agents' | 'look'>,
+  { roots, closed, agents, look }: Pick<HostPorts, 'roots' | 'closed' | 'agents' | 'look'>,
 ): Promise<Wished> {
   if (request.permissionPolicy !== undefined) checkedPolicy(request.permissionPolicy);
   const agent = await agents.find(request.agent);
@@ -46,7 +46,7 @@ export async function wishOf(
       },
     );
   agents.checkOptions(request.agent, request.agentOptions ?? {});
-  const cwd = await directoryOf(request.cwd, roots);
+  const cwd = await directoryOf(request.cwd, { roots, closed });
   const { trusted, leftOut } = await look(cwd, agent.id);
   const trust = { trusted: request.trust ?? trusted, ...(leftOut.length === 0 ? {} : { leftOut }) };
   return { spec: { ...specOf({ ...request, cwd }), ...trust }, secrets: secretsOf(request) };
@@ -110,21 +110,35 @@ function secretsOf(request: CreateSession): SessionSecrets {
 }
 
 /** The directory as the agent is started in it. Where there are roots: its real path, so that no link leads out later. */
-async function directoryOf(cwd: string, roots: readonly string[]): Promise<string> {
+async function directoryOf(
+  cwd: string,
+  { roots, closed }: Pick<HostPorts, 'roots' | 'closed'>,
+): Promise<string> {
   const fix = 'Give the absolute path of a directory that exists.';
   if (!isAbsolute(cwd)) throw new PilotlightError('bad_cwd', `cwd "${cwd}" is not an absolute path`, { fix });
   if (cwd.includes('\0')) throw new PilotlightError('bad_cwd', 'cwd has a NUL character', { fix });
   const found = await stat(cwd).catch(() => undefined);
   if (found === undefined) throw new PilotlightError('bad_cwd', `cwd ${cwd} does not exist`, { fix });
   if (!found.isDirectory()) throw new PilotlightError('bad_cwd', `cwd ${cwd} is not a directory`, { fix });
-  if (roots.length === 0) return resolve(cwd);
   const real = await realpath(cwd);
-  const within = await Promise.all(roots.map((root) => isWithin(real, root)));
-  if (within.includes(true)) return real;
+  if (await isWithinOne(real, closed))
+    throw new PilotlightError(
+      'bad_cwd',
+      `cwd ${cwd} is in the home of Pilotlight, which is closed to agents`,
+      {
+        fix: 'Give another directory.',
+      },
+    );
+  if (roots.length === 0) return resolve(cwd);
+  if (await isWithinOne(real, roots)) return real;
   throw new PilotlightError('bad_cwd', `cwd ${cwd} is outside the directories that sessions may work in`, {
     fix: `Give one within ${roots.join(', ')}, or change workspace.roots in config.toml.`,
     detail: { roots },
   });
+}
+
+async function isWithinOne(real: string, roots: readonly string[]): Promise<boolean> {
+  return (await Promise.all(roots.map((root) => isWithin(real, root)))).includes(true);
 }
 
 async function isWithin(real: string, root: string): Promise<boolean> {

@@ -2,7 +2,7 @@
  * Rules and read-only sessions on the unmodified CLIs: what they forbid does not happen, by the edit tools nor by the shell, whatever a repository's own
  * settings allow.
  */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type FakeModel } from '../../src/testing/index.ts';
@@ -128,6 +128,23 @@ for (const agent of ['claude', 'codex'] as const) {
       expect([made(four), made(five)]).toEqual([false, false]);
       checkJournal(await daemon.events(session));
       await daemon.request('DELETE', `/v1/sessions/${session}`);
+    });
+
+    test('the home of Pilotlight is closed to its agents, by file tools and by commands', async () => {
+      const token = join(daemon.home.path, 'token');
+      const text = readFileSync(token, 'utf8').trim();
+      // Codex has no sandbox in bypass; what it runs without asking in the others is in one.
+      for (const mode of ['default', agent === 'claude' ? 'bypass' : 'acceptEdits']) {
+        const session = await open(agent, { mode });
+        const from = model.requests.length;
+        if (agent === 'claude') await daemon.turn(session, `read: ${token}`);
+        const ending = await daemon.turn(session, `run: cat ${token}`);
+        expect(ending.type).toBe('turn.completed');
+        expect(String(ending.data['text'])).toMatch(/denied|rejected|closed/i);
+        const said = model.requests.slice(from).map(({ body }) => JSON.stringify(body));
+        expect(said.join('')).not.toContain(text);
+        await daemon.request('DELETE', `/v1/sessions/${session}`);
+      }
     });
   });
 }

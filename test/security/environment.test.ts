@@ -100,6 +100,15 @@ test('a session with a configuration of its own gets none of the daemon’s keys
   expect(Object.values(env).join('\n')).not.toContain('the-daemons');
 });
 
+test('the home of Pilotlight is no place to work in, by whatever way it is named', async () => {
+  symlinkSync(home.path, join(roots, 'home-link'));
+  for (const cwd of [home.path, join(home.path, 'logs'), join(roots, 'home-link', 'secrets')]) {
+    const { status, body } = await create({ cwd });
+    expect([cwd, status, body.code]).toEqual([cwd, 422, 'bad_cwd']);
+    expect(body.detail).toContain('closed to agents');
+  }
+});
+
 test('a directory outside the roots is bad_cwd, by whatever way it is named', async () => {
   const inside = join(roots, 'deep', 'er');
   mkdirSync(inside, { recursive: true });

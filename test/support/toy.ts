@@ -129,6 +129,7 @@ export async function toyHost(
     keyOf: async ({ spec }) => ({ key: spec.agent, stamp: '' }),
     mostSessions: 1000,
     roots: [],
+    closed: [],
     look: async () => ({ trusted: false, leftOut: [] }),
     refuseInUse: () => undefined,
     limits: { ...DEFAULT_WATCH_LIMITS, ...options.limits },

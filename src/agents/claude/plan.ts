@@ -18,6 +18,7 @@ export function planClaude(binary: AgentBinary, settings: AgentSettings): StartP
       ...model(settings.model),
       ...permissionMode(settings.mode),
       ...sources(settings.trust),
+      ...denials(settings.closed),
       ...optionArgs(settings),
       ...mcp.args,
     ],
@@ -64,6 +65,18 @@ function permissionMode(mode: SessionMode): string[] {
  */
 function sources(trust: AgentSettings['trust']): string[] {
   return trust?.trusted === false ? ['--setting-sources', 'user'] : [];
+}
+
+/**
+ * A denial holds in every mode, and against every allowance: for the file tools, and for commands that Claude sees to read files (`cat`, not `sh -c`).
+ * `//` is an absolute path; a name is meant as it stands.
+ */
+function denials(closed: AgentSettings['closed'] = []): string[] {
+  const deny = closed.flatMap((path) => {
+    const below = `/${path.replaceAll(/[\\*?[\]!#]/g, (letter) => `\\${letter}`)}/**`;
+    return [`Read(${below})`, `Edit(${below})`];
+  });
+  return deny.length === 0 ? [] : ['--settings', JSON.stringify({ permissions: { deny } })];
 }
 
 /** A leading dash would be another flag. */
