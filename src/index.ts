@@ -14,12 +14,12 @@ import { ofRepository } from './agents/index.ts';
 import { checkConfig, processEnvironment, readConfig, type Config } from './daemon/config.ts';
 import { assembleHost } from './daemon/assemble.ts';
 import { openHome, type Home } from './daemon/home.ts';
+import { openSecrets } from './daemon/secret-store.ts';
 import { openWorkspaces } from './daemon/workspaces.ts';
 import { localHost, type LocalHost } from './daemon/local.ts';
-import { createSecretStore } from './host/index.ts';
 import { openJournal } from './journal/index.ts';
 import { createDirectHost, reapDead } from './process/index.ts';
-import { VERSION } from './protocol/index.ts';
+import { VERSION, type StatusView } from './protocol/index.ts';
 
 export { connect, connectHome } from './client/index.ts';
 export * from './protocol/index.ts';
@@ -60,10 +60,11 @@ export async function createHost(options: HostOptions = {}): Promise<LocalHost> 
     ladder: config.ladder,
     ...(records === undefined ? {} : { recordDir: records }),
   });
-  const startedAt = new Date(performance.timeOrigin).toISOString();
-  const secrets = createSecretStore({
+  const secrets = await openSecrets({
+    secrets: config.secrets,
     ...(home === undefined ? {} : { directory: home.secrets }),
-    persist: config.secrets.persist,
+    homeId: journal.homeId,
+    at: { children, cwd: home?.path ?? tmpdir(), env },
   });
   const host = assembleHost({
     config,
@@ -81,17 +82,7 @@ export async function createHost(options: HostOptions = {}): Promise<LocalHost> 
       trusted: config.workspace.trusted,
       reads: ofRepository,
     }),
-    describe: async () => ({
-      daemon: {
-        pid: process.pid,
-        version: VERSION,
-        startedAt,
-        home: home?.path ?? 'memory',
-        generation: journal.generation,
-        rssMb: Math.round(process.memoryUsage.rss() / 1024 / 1024),
-        state: 'running',
-      },
-    }),
+    describe: async () => ({ daemon: aboutThis(home, journal.generation) }),
   });
   await host.recover();
   return localHost(host, async () => {
@@ -100,6 +91,18 @@ export async function createHost(options: HostOptions = {}): Promise<LocalHost> 
     await journal.close();
     secrets.dispose();
   });
+}
+
+function aboutThis(home: Home | undefined, generation: number): StatusView['daemon'] {
+  return {
+    pid: process.pid,
+    version: VERSION,
+    startedAt: new Date(performance.timeOrigin).toISOString(),
+    home: home?.path ?? 'memory',
+    generation,
+    rssMb: Math.round(process.memoryUsage.rss() / 1024 / 1024),
+    state: 'running',
+  };
 }
 
 function configOf(options: HostOptions, home: Home | undefined): Config {

@@ -205,3 +205,5 @@ function environmentOf({
 ) => Record<string, string> {
   return (of) => agentEnvironment({ ...of, base, ...(extra === undefined ? {} : { extra }) });
 }
+
+export { registered as registeredClaudes } from './claude/registry.ts';

@@ -129,7 +129,15 @@ const Config = z.strictObject({
   /** MCP servers of every session, besides its own; one of the same name is the session's. */
   mcpServers: McpServers.default({}),
   /** Whether values of `env`, `credentials` and MCP servers are written to `secrets/`; a session that needs them cannot be started by the next daemon otherwise. */
-  secrets: z.strictObject({ persist: z.boolean().default(true) }).prefault({}),
+  secrets: z
+    .strictObject({
+      persist: z.boolean().default(true),
+      /** `keyring`: what is written is sealed with a key that lies in the keyring of the system. */
+      store: z.enum(['file', 'keyring']).default('file'),
+      /** For each answer of the keyring, which may ask a person to unlock it. */
+      keyringTimeoutMs: ms(10_000),
+    })
+    .prefault({}),
   journal: z
     .strictObject({ keepDays: z.number().positive().default(30), maxMb: z.number().positive().default(2048) })
     .prefault({}),

@@ -6,7 +6,7 @@ import { rmSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { ofRepository } from '../agents/index.ts';
 import { createApi, type Api, type ApiLimits, type Listening } from '../api/index.ts';
-import { createSecretStore, type SessionHost } from '../host/index.ts';
+import type { SecretStore, SessionHost } from '../host/index.ts';
 import { openJournal, type OpenJournal } from '../journal/index.ts';
 import { sweepSpool } from '../keeper/index.ts';
 import { createDirectHost, processIdentity, socketPath, treeMemory } from '../process/index.ts';
@@ -19,6 +19,7 @@ import { KeeperLink } from './keeper-link.ts';
 import { openLog, openTrace, type Log } from './log.ts';
 import { notify } from './notify.ts';
 import { listenFault } from './port-holder.ts';
+import { openSecrets } from './secret-store.ts';
 import { homeToken } from './token.ts';
 import { openAudit } from './audit.ts';
 import { openTokens, type Tokens } from './tokens.ts';
@@ -72,7 +73,24 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     undo.push(() => keeper.abandon());
     const helpers = createDirectHost({ homeId: journal.homeId, ladder: config.ladder });
     undo.push(() => helpers[Symbol.asyncDispose]());
-    const running: Running = { options, journal, keeper, log, report, tokens, workspaces, helpers, known };
+    const secrets = await openSecrets({
+      secrets: config.secrets,
+      directory: home.secrets,
+      homeId: journal.homeId,
+      at: { children: helpers, cwd: home.path, env: options.env },
+    });
+    const running: Running = {
+      options,
+      journal,
+      keeper,
+      log,
+      report,
+      tokens,
+      workspaces,
+      helpers,
+      known,
+      secrets,
+    };
     const host = hostOf(running);
     await host.recover();
     const runtimes = new Set(journal.runtimes().map((runtime) => runtime.id));
@@ -98,10 +116,11 @@ interface Running {
   /** Holds commands that print credentials; they end with this process. */
   readonly helpers: ReturnType<typeof createDirectHost>;
   readonly known: KnownSecrets;
+  readonly secrets: SecretStore;
 }
 
 function hostOf(running: Running): SessionHost {
-  const { options, journal, keeper, report, helpers, known } = running;
+  const { options, journal, keeper, report, helpers, known, secrets } = running;
   const { home, config, env } = options;
   const startedAt = new Date(performance.timeOrigin).toISOString();
   const describe = async (): Promise<Pick<StatusView, 'daemon' | 'keeper'>> => {
@@ -140,7 +159,7 @@ function hostOf(running: Running): SessionHost {
     cwd: home.path,
     home: home.path,
     workspaces: running.workspaces,
-    secrets: createSecretStore({ directory: home.secrets, persist: config.secrets.persist }),
+    secrets,
     key: homeToken(home.token),
     describe,
     report,

@@ -4,7 +4,9 @@ export { SessionHost } from './host.ts';
 export type { HostedRuntime, HostPorts, RuntimeFactory, SharedRuntime, StartWish } from './ports.ts';
 export {
   createSecretStore,
+  hasSealed,
   type SecretStore,
   type SecretStoreOptions,
   type SessionSecrets,
 } from './secrets.ts';
+export { sealWith, type Seal } from './seal.ts';

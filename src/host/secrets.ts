@@ -4,6 +4,7 @@
  */
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -16,6 +17,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { McpServers, PilotlightError } from '../protocol/index.ts';
+import { isSealed, type Seal } from './seal.ts';
 
 const Credential = z.union([
   z.object({ value: z.string(), expiresAt: z.string().exactOptional() }),
@@ -61,6 +63,8 @@ export interface SecretStoreOptions {
   readonly directory?: string;
   /** Whether values are written. */
   readonly persist: boolean;
+  /** With it values lie sealed; those that lie there as they are become so. */
+  readonly seal?: Seal;
 }
 
 export function createSecretStore(options: SecretStoreOptions): SecretStore {
@@ -69,7 +73,7 @@ export function createSecretStore(options: SecretStoreOptions): SecretStore {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     chmodSync(directory, 0o700);
   }
-  const values = directory !== undefined && options.persist ? onDisk(directory) : inMemory();
+  const values = directory !== undefined && options.persist ? onDisk(directory, options.seal) : inMemory();
   let made: string | undefined;
   const base = (): string => directory ?? (made ??= mkdtempSync(join(tmpdir(), 'pilotlight-')));
   return {
@@ -125,17 +129,23 @@ function inMemory(): Values {
   };
 }
 
-function onDisk(directory: string): Values {
+function onDisk(directory: string, seal: Seal | undefined): Values {
   const fileOf = (session: string): string => join(directory, `${session}.json`);
+  const closed = (session: string, text: string): string => seal?.close(session, text) ?? text;
+  if (seal !== undefined)
+    for (const name of plainIn(directory)) {
+      const file = join(directory, name);
+      writeWhole(file, seal.close(ownerOf(name), readFileSync(file, 'utf8')));
+    }
   return {
     put(session, secrets) {
       guarded(directory, () => {
         if (Object.values(secrets).every((part) => Object.keys(part).length === 0))
           rmSync(fileOf(session), { force: true });
-        else writeWhole(fileOf(session), JSON.stringify(secrets));
+        else writeWhole(fileOf(session), closed(session, JSON.stringify(secrets)));
       });
     },
-    get: (session) => read(fileOf(session)),
+    get: (session) => read(fileOf(session), session, seal),
     forget: (session) => rmSync(fileOf(session), { force: true }),
   };
 }
@@ -170,19 +180,49 @@ function noRoom(error: unknown, directory: string): unknown {
   });
 }
 
-function read(file: string): SessionSecrets {
+/** Whether values lie in this directory that only their key opens. */
+export function hasSealed(directory: string): boolean {
+  return filesOfValues(directory).some((name) =>
+    isSealed(parsed(readFileSync(join(directory, name), 'utf8'))),
+  );
+}
+
+function plainIn(directory: string): string[] {
+  return filesOfValues(directory).filter(
+    (name) => !isSealed(parsed(readFileSync(join(directory, name), 'utf8'))),
+  );
+}
+
+function filesOfValues(directory: string): string[] {
+  return existsSync(directory) ? readdirSync(directory).filter((name) => name.endsWith('.json')) : [];
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function read(file: string, session: string, seal: Seal | undefined): SessionSecrets {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch {
     return none();
   }
+  const json = parsed(text);
+  if (isSealed(json) && seal === undefined)
+    throw unreadable(file, 'Set secrets.store = "keyring" again: it was sealed with a key that lies there.');
   try {
-    return SessionSecrets.parse(JSON.parse(text));
+    return SessionSecrets.parse(isSealed(json) ? JSON.parse(seal?.open(session, json) ?? '') : json);
   } catch {
     // The cause would quote what is in it.
-    throw new PilotlightError('internal', `The secrets file ${file} cannot be read`, {
-      fix: 'Create the session again, or put its credentials in anew.',
-    });
+    throw unreadable(file, 'Create the session again, or put its credentials in anew.');
   }
+}
+
+function unreadable(file: string, fix: string): PilotlightError {
+  return new PilotlightError('internal', `The secrets file ${file} cannot be read`, { fix });
 }

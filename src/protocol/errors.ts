@@ -55,6 +55,7 @@ export const ERROR_TABLE = {
   journal_locked: row(503, 1, 'after-fix', 'Another process holds the journal'),
   journal_unusable: row(500, 1, 'after-fix', 'The journal cannot be used'),
   port_in_use: row(503, 1, 'after-fix', 'Another process has the port'),
+  keyring_unavailable: row(500, 1, 'after-fix', 'The keyring of the system cannot be used'),
   spawn_failed: row(500, 1, 'after-fix', 'A process could not be started'),
   keeper_lost: row(500, 1, 'later', 'The keeper is gone'),
   protocol: row(500, 1, 'no', 'A peer broke the protocol'),

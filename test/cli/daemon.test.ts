@@ -1,11 +1,11 @@
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { command, pilotlight, said } from '../support/command.ts';
 import { gone, testHome, type TestHome } from '../support/daemon.ts';
-import type { Identity } from '../support/processes.ts';
+import { identityOf, type Identity } from '../support/processes.ts';
 import { VAULT } from '../support/vault.ts';
 
 /** start, stop, restart, status: the daemon as the command line sees it. */
@@ -208,6 +208,55 @@ test('doctor tries the MCP servers of the configuration', async () => {
     ['MCP server bad', 'warning'],
   ]);
   expect(stdout).not.toContain('made-up');
+});
+
+test('doctor tries the MCP servers of open sessions and the commands of credentials, and tells no value', async () => {
+  const file = join(home.path, 'config.toml');
+  const more = `[credentials.githubToken]\ncommand = "echo made-up-token"\n[credentials.OTHER]\ncommand = ["/bin/false"]\n`;
+  writeFileSync(file, readFileSync(file, 'utf8') + more);
+  await start();
+  const servers = join(home.root, 'servers.json');
+  writeFileSync(
+    servers,
+    JSON.stringify({ bad: { command: '/nonexistent', env: { TOKEN: 'made-up-of-a-session' } } }),
+  );
+  const made = await pilotlight(home, [
+    'new',
+    '--json',
+    '--agent',
+    'claude',
+    '--cwd',
+    home.cwd,
+    '--mcp-config',
+    servers,
+  ]);
+  const { stdout } = await pilotlight(home, ['doctor', '--json']);
+  const { findings }: { findings: { what: string; state: string }[] } = JSON.parse(stdout);
+  const states = new Map(findings.map(({ what, state }) => [what, state]));
+  expect([states.get('credential githubToken'), states.get('credential OTHER')]).toEqual(['ok', 'warning']);
+  expect(states.get(`MCP server bad of ${String(JSON.parse(made.stdout).id)}`)).toBe('warning');
+  expect(states.get('secrets')).toBe('ok');
+  expect(stdout).not.toContain('made-up');
+});
+
+test('doctor says when several Claudes share one log-in, and what to do', async () => {
+  const configDir = join(home.root, 'claude-config');
+  mkdirSync(join(configDir, 'sessions'), { recursive: true });
+  writeFileSync(join(configDir, '.credentials.json'), '{"made": "up"}');
+  const me = identityOf(process.pid);
+  for (const pid of [1, 2]) {
+    const entry = { pid: process.pid, sessionId: `made-up-${String(pid)}`, procStart: me?.startTime };
+    writeFileSync(join(configDir, 'sessions', `${String(pid)}.json`), JSON.stringify(entry));
+  }
+  const shared = async (env: Record<string, string>): Promise<unknown> => {
+    const { stdout } = await pilotlight(home, ['doctor', '--json'], { env });
+    return JSON.parse(stdout).findings.find(({ what }: { what: string }) => what === 'claude log-in, shared');
+  };
+  expect(await shared({ CLAUDE_CONFIG_DIR: configDir })).toMatchObject({
+    state: 'warning',
+    fix: expect.stringContaining('setup-token'),
+  });
+  expect(await shared({ CLAUDE_CONFIG_DIR: configDir, ANTHROPIC_API_KEY: 'made-up' })).toBe(undefined);
 });
 
 test('doctor fails when there is no agent at all', async () => {

@@ -3,22 +3,15 @@ import { execFile } from 'node:child_process';
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { delimiter, dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { findAgents, portHolder, probeMcpServer, readConfig, type Config } from '../../daemon/index.ts';
+import { findAgents, portHolder, readConfig } from '../../daemon/index.ts';
 import { messageOf } from '../../protocol/index.ts';
 import type { Context } from '../context.ts';
+import type { Finding } from '../doctor/finding.ts';
+import { given } from '../doctor/given.ts';
 import { harmless } from '../output.ts';
 import { answers, recordedDaemon } from '../launch.ts';
-
-interface Finding {
-  readonly what: string;
-  readonly state: 'ok' | 'warning' | 'missing';
-  readonly says: string;
-  /** What to do. */
-  readonly fix?: string;
-}
 
 /** Versions that this version of Pilotlight was tested with. */
 const TESTED: Readonly<Record<string, string>> = { claude: '2.1.330', codex: '0.169.0' };
@@ -27,9 +20,9 @@ const run_ = promisify(execFile);
 
 export async function run(context: Context): Promise<number> {
   const findings = (
-    await Promise.all([agents(context), disk(context), port(context), sandbox(context), servers(context)])
+    await Promise.all([agents(context), disk(context), port(context), sandbox(context), given(context)])
   ).flat();
-  findings.unshift(...node(), ...credentials(context), ...doors(context));
+  findings.unshift(...node(), ...doors(context));
   const { output } = context;
   const failed = findings.some((finding) => finding.state === 'missing');
   output.object({ ok: !failed, findings });
@@ -77,69 +70,10 @@ async function agents(context: Context): Promise<Finding[]> {
   }
 }
 
-/** MCP servers of the configuration are tried; those of sessions are the sessions' own. */
-async function servers({ home, env }: Context): Promise<Finding[]> {
-  let config: Config;
-  try {
-    config = readConfig(home, env);
-  } catch {
-    // Said with the agents.
-    return [];
-  }
-  return Promise.all(
-    Object.entries(config.mcpServers).map(async ([name, server]): Promise<Finding> => {
-      const { ok, says } = await probeMcpServer(server, env);
-      if (ok) return { what: `MCP server ${name}`, state: 'ok', says };
-      const fix = `Sessions go on without it: mend mcpServers.${name} in config.toml.`;
-      return { what: `MCP server ${name}`, state: 'warning', says, fix };
-    }),
-  );
-}
-
 const PACKAGES: Readonly<Record<string, string>> = {
   claude: '@anthropic-ai/claude-code',
   codex: '@openai/codex',
 };
-
-function credentials({ env }: Context): Finding[] {
-  const home = env['HOME'] ?? '';
-  const claudeHome = env['CLAUDE_CONFIG_DIR'] ?? join(home, '.claude');
-  const codexHome = env['CODEX_HOME'] ?? join(home, '.codex');
-  const below = relative(resolve(tmpdir()), resolve(codexHome));
-  const temporary = !below.startsWith('..') && !isAbsolute(below);
-  return [
-    present('claude log-in', ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN'], {
-      file: join(claudeHome, '.credentials.json'),
-      fix: 'Run `claude` once and log in, or set ANTHROPIC_API_KEY.',
-    }),
-    present('codex log-in', ['OPENAI_API_KEY', 'CODEX_API_KEY'], {
-      file: join(codexHome, 'auth.json'),
-      fix: 'Run `codex login`, or set OPENAI_API_KEY.',
-    }),
-    ...(temporary
-      ? [
-          {
-            what: 'CODEX_HOME',
-            state: 'warning' as const,
-            says: `${codexHome} is below the temporary directory`,
-            fix: "Codex's sandboxed commands fail there without a word: move it.",
-          },
-        ]
-      : []),
-  ];
-
-  function present(
-    what: string,
-    names: readonly string[],
-    place: { readonly file: string; readonly fix: string },
-  ): Finding {
-    const { file, fix } = place;
-    const name = names.find((one) => env[one] !== undefined && env[one] !== '');
-    if (name !== undefined) return { what, state: 'ok', says: `${name} is set` };
-    if (existsSync(file)) return { what, state: 'ok', says: `${file} exists` };
-    return { what, state: 'warning', says: 'none found', fix };
-  }
-}
 
 /** What lets others in. */
 function doors({ home, env }: Context): Finding[] {
