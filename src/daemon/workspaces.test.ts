@@ -11,7 +11,7 @@ let repository: string;
 beforeEach(() => {
   top = realpathSync(mkdtempSync(join(tmpdir(), 'workspaces-')));
   repository = join(top, 'repo');
-  mkdirSync(join(repository, '.git'), { recursive: true });
+  mkdirSync(join(repository, '.git', 'objects'), { recursive: true });
   mkdirSync(join(repository, 'src'));
 });
 

@@ -10,7 +10,7 @@ const at = (...names: string[]): string => join(top, ...names);
 
 beforeAll(() => {
   top = realpathSync(mkdtempSync(join(tmpdir(), 'trust-')));
-  for (const path of ['repo/.git', 'repo/src/deep', 'repo/vendor/theirs/.git', 'plain/below'])
+  for (const path of ['repo/.git/objects', 'repo/src/deep', 'repo/vendor/theirs/.git/objects', 'plain/below'])
     mkdirSync(at(path), { recursive: true });
   mkdirSync(at('tree'));
   writeFileSync(at('tree/.git'), `gitdir: ${at('repo/.git/worktrees/tree')}\n`);
@@ -41,6 +41,15 @@ test('a directory of a repository is trusted with it, through a link too; anothe
   expect(await listed('repo/vendor/theirs', 'repo')).toBe(false);
   expect(await listed('repo', 'repo/src')).toBe(false);
   expect(await listed('repo', '.')).toBe(false);
+});
+
+test('empty directories, as a sandbox leaves them behind, make no repository and bring nothing along', async () => {
+  for (const name of ['.git', '.codex']) mkdirSync(at('left', name), { recursive: true });
+  mkdirSync(at('left/below'));
+  expect(workspaceOf(await groundOf(at('left/below')))).toBe(at('left/below'));
+  expect(await foundOf(await groundOf(at('left')), ['.codex'])).toEqual([]);
+  writeFileSync(at('left/.codex/config.toml'), '');
+  expect(await foundOf(await groundOf(at('left')), ['.codex'])).toEqual([at('left/.codex')]);
 });
 
 test('without a repository a directory is trusted with what is above it', async () => {

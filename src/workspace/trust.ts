@@ -2,7 +2,7 @@
  * Which directory trust is about, what of a directory is the repository's own, and whether somebody has trusted it.
  * Owns the meaning of a trusted directory and of `workspace.trusted`. Reads the disk, writes nothing.
  */
-import { lstat, readFile, realpath } from 'node:fs/promises';
+import { lstat, readdir, readFile, realpath } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 
 export interface Ground {
@@ -10,7 +10,7 @@ export interface Ground {
   readonly path: string;
   /** From it upwards to the root of its repository; without a repository up to `/`. */
   readonly upwards: readonly string[];
-  /** The nearest directory at or above it that has a `.git`. */
+  /** The nearest directory at or above it that has a `.git` with something in it. */
   readonly repository?: string;
 }
 
@@ -82,9 +82,13 @@ async function worktreeOf(repository: string): Promise<string | undefined> {
   return parts.at(-2) === 'worktrees' && parts.at(-3) === '.git' ? parts.slice(0, -3).join(sep) : undefined;
 }
 
+/**
+ * An empty directory says nothing. Codex's sandbox puts such (`.git`, `.codex` …) into every place that a command may write to, `/tmp` too, while it runs, and
+ * leaves them there when it is killed (0.169.0).
+ */
 async function isThere(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    () => false,
-  );
+  const found = await lstat(path).catch(() => undefined);
+  if (found?.isDirectory() !== true) return found !== undefined;
+  const names = await readdir(path).catch(() => ['unreadable']);
+  return names.length > 0;
 }

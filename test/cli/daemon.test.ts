@@ -174,9 +174,9 @@ test('start --foreground runs until Ctrl-C and ends everything', async () => {
 });
 
 test('doctor finds the agents, the port and what is missing; it tells no key', async () => {
-  const env = { ANTHROPIC_API_KEY: 'sk-ant-very-secret', CODEX_HOME: join(home.root, 'codex') };
+  const env = { ANTHROPIC_API_KEY: 'sk-ant-made-up', CODEX_HOME: join(home.root, 'codex') };
   const { code, stdout } = await pilotlight(home, ['doctor', '--json'], { env });
-  expect(stdout).not.toContain('very-secret');
+  expect(stdout).not.toContain('made-up');
   const { ok, findings } = JSON.parse(stdout);
   expect({ code, ok }).toEqual({ code: 0, ok: true });
   const states = Object.fromEntries(
@@ -242,10 +242,10 @@ test('doctor tries the MCP servers of open sessions and the commands of credenti
 test('doctor says when several Claudes share one log-in, and what to do', async () => {
   const configDir = join(home.root, 'claude-config');
   mkdirSync(join(configDir, 'sessions'), { recursive: true });
-  writeFileSync(join(configDir, '.credentials.json'), '{"made": "up"}');
+  writeFileSync(join(configDir, '.credentials.json'), '{}');
   const me = identityOf(process.pid);
   for (const pid of [1, 2]) {
-    const entry = { pid: process.pid, sessionId: `made-up-${String(pid)}`, procStart: me?.startTime };
+    const entry = { pid: process.pid, sessionId: `conversation-${String(pid)}`, procStart: me?.startTime };
     writeFileSync(join(configDir, 'sessions', `${String(pid)}.json`), JSON.stringify(entry));
   }
   const shared = async (env: Record<string, string>): Promise<unknown> => {

@@ -85,7 +85,7 @@ describe('run', () => {
 
   test("the caller's PATH and keys go with the session: names are shown, values never", async () => {
     const ran = await pilotlight(home, ['new', '--agent', 'claude', '--json'], {
-      env: { ANTHROPIC_API_KEY: 'sk-ant-secret', GITHUB_TOKEN: 'ghp-secret' },
+      env: { ANTHROPIC_API_KEY: 'sk-ant-made-up', GITHUB_TOKEN: 'ghp-made-up' },
     });
     expect(ran.stdout).not.toContain('secret');
     const view = JSON.parse(ran.stdout);

@@ -113,7 +113,8 @@ for (const agent of ['claude', 'codex'] as const)
     });
 
     test('a command that has a secret in it is asked about masked, and run as it was written, behind a takeover too', async () => {
-      const token = `made-up-"token"-${agent}`;
+      // A person writes it into the message: so it is in the journal, and no secret of the kind that is looked for everywhere.
+      const token = `typed-in-"token"-${agent}`;
       const { ANTHROPIC_API_KEY: _one, ...env } = real[agent].env;
       const session = await daemon.session(agent, {
         cwd: real.cwd,
@@ -126,7 +127,7 @@ for (const agent of ['claude', 'codex'] as const)
         const asked = (event: Event): boolean => event.turn === turn && event.type === 'permission.requested';
         const request = (await daemon.follow(session, asked)).at(-1)?.data;
         expect(JSON.stringify(request)).toContain('[masked]');
-        expect(JSON.stringify(request)).not.toContain('made-up');
+        expect(JSON.stringify(request)).not.toContain('typed-in');
         if (takenOver) {
           await daemon.kill9();
           daemon = await TestDaemon.takeOver(home);

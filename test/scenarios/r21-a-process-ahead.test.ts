@@ -132,11 +132,11 @@ test('what a session is started with tells it from others: model, mode, prompt, 
 });
 
 test('a session that brings secrets neither gets a spare nor leaves one', async () => {
-  await using home = homeWith('', { env: { ANTHROPIC_API_KEY: 'sk-of-the-daemon' } });
+  await using home = homeWith('', { env: { ANTHROPIC_API_KEY: 'made-up-of-the-daemon' } });
   const daemon = await TestDaemon.start(home);
   const secrets = [
-    { credentials: { anthropicApiKey: 'sk-of-a-session' } },
-    { env: { ANTHROPIC_API_KEY: 'sk-of-a-session' } },
+    { credentials: { anthropicApiKey: 'made-up-of-a-session' } },
+    { env: { ANTHROPIC_API_KEY: 'made-up-of-a-session' } },
     { mcpServers: { tools: { command: 'true', env: { TOKEN: 'of-a-session' } } } },
   ];
   for (const more of secrets) {
@@ -147,7 +147,7 @@ test('a session that brings secrets neither gets a spare nor leaves one', async 
   }
   // The daemon's own value is nobody's secret: this one is served, and only from here on is there a spare.
   expect(await spares(daemon)).toEqual([]);
-  const env = { ANTHROPIC_API_KEY: 'sk-of-the-daemon' };
+  const env = { ANTHROPIC_API_KEY: 'made-up-of-the-daemon' };
   const plain = await daemon.session('claude', { env });
   const spare = await ready(daemon);
   for (const more of secrets) {

@@ -25,7 +25,7 @@ test('changes, streams and refusals are told with token, route, session and outc
   const made = (await daemon.request('POST', '/v1/tokens', { scopes: ['send'], name: 'ci' })).body;
   const session = await daemon.session('claude', {
     env: { MY_SETTING: 'a-secret-value' },
-    credentials: { anthropicApiKey: 'sk-ant-very-secret' },
+    credentials: { anthropicApiKey: 'sk-ant-made-up-very-secret' },
     name: 'a-private-name',
   });
   const send = { authorization: `Bearer ${String(made.token)}` };

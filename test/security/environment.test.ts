@@ -13,8 +13,8 @@ beforeAll(async () => {
   const agents = new URL('../agents/', import.meta.url).pathname;
   home = testHome({
     env: {
-      ANTHROPIC_API_KEY: 'the-daemons-key',
-      MY_KEY: 'the-daemons-other-key',
+      ANTHROPIC_API_KEY: 'made-up-the-daemons-key',
+      MY_KEY: 'made-up-the-daemons-other-key',
       MY_SETTING: 'a-setting',
       PILOTLIGHT_SECRET: 'of-pilotlight',
     },
@@ -79,8 +79,8 @@ test('of PILOTLIGHT_* an agent gets the mark alone, whatever the configuration l
   const env = await environmentOf({});
   expect(Object.keys(env).filter((name) => name.startsWith('PILOTLIGHT_'))).toEqual(['PILOTLIGHT_RUNTIME']);
   expect([env['ANTHROPIC_API_KEY'], env['MY_KEY'], env['MY_SETTING']]).toEqual([
-    'the-daemons-key',
-    'the-daemons-other-key',
+    'made-up-the-daemons-key',
+    'made-up-the-daemons-other-key',
     'a-setting',
   ]);
 });
@@ -94,9 +94,9 @@ test('a session with a base URL of its own gets none of the daemon’s keys', as
 test('a session with a configuration of its own gets none of the daemon’s keys, but those that it brings', async () => {
   const env = await environmentOf({
     env: { CLAUDE_CONFIG_DIR: join(home.root, 'theirs') },
-    credentials: { anthropicApiKey: 'their-key' },
+    credentials: { anthropicApiKey: 'made-up-their-key' },
   });
-  expect(env['ANTHROPIC_API_KEY']).toBe('their-key');
+  expect(env['ANTHROPIC_API_KEY']).toBe('made-up-their-key');
   expect(Object.values(env).join('\n')).not.toContain('the-daemons');
 });
 

@@ -8,6 +8,7 @@ import { existsSync, mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { madeUpBelow, madeUpIn, madeUpInProcesses } from './made-up.ts';
 import { isAlive, marked, type Identity } from './processes.ts';
 
 export interface Event {
@@ -64,9 +65,11 @@ export function testHome(
     env,
     main: options.built === true ? BUILT : MAIN,
     async [Symbol.asyncDispose]() {
+      const leaked = [...madeUpInProcesses(path, env), ...madeUpBelow(home)];
       for (const file of ['daemon.json', 'keeper.json']) await endRecorded(join(home, file));
       for (const identity of marked(path)) process.kill(identity.pid, 'SIGKILL');
       rmSync(path, { recursive: true, force: true, maxRetries: 5 });
+      if (leaked.length > 0) throw new Error(`secrets are where they do not belong:\n${leaked.join('\n')}`);
     },
   };
 }
@@ -147,6 +150,8 @@ export class TestDaemon {
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
+    const leaked = madeUpIn(text);
+    if (leaked !== undefined) throw new Error(`${method} ${path} answered with a secret: ${leaked}`);
     return {
       status: response.status,
       body: text === '' ? undefined : JSON.parse(text),
