@@ -28,7 +28,18 @@ const Credential = z.union([
   EnvValue,
   z.strictObject({ value: EnvValue, expiresAt: z.iso.datetime().optional() }),
 ]);
-const Credentials = z.record(EnvName, Credential);
+/** They go into a header: a line break that was copied along would make every request fail, at the agent, with words about something else. */
+const KEYS = ['anthropicApiKey', 'openaiApiKey', 'githubToken'] as const;
+const Credentials = z.record(EnvName, Credential).superRefine((all, context) => {
+  for (const name of KEYS) {
+    const given = all[name];
+    const value = typeof given === 'string' ? given : given?.value;
+    if (value === undefined || /^[\x21-\x7e]+$/.test(value)) continue;
+    const message =
+      value === '' ? 'is empty' : 'has a space, a line break or another character that no key has';
+    context.addIssue({ code: 'custom', path: [name], message });
+  }
+});
 
 /** Ordered; the first rule that says something of a call decides it, but a denial always wins. */
 export const PolicyRule = z.strictObject({

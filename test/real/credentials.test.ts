@@ -28,7 +28,7 @@ const NAME = { claude: 'anthropicApiKey', codex: 'openaiApiKey' } as const;
 for (const agent of ['claude', 'codex'] as const)
   describe(agent, () => {
     /** Keys come as credentials alone. Codex reads them where its provider says. */
-    function open(credentials: Record<string, unknown>): Promise<string> {
+    function open(credentials: Record<string, unknown>, more: Record<string, string> = {}): Promise<string> {
       const { ANTHROPIC_API_KEY: _one, MOCK_KEY: _two, ...env } = real[agent].env;
       const agentOptions = {
         config: {
@@ -43,7 +43,7 @@ for (const agent of ['claude', 'codex'] as const)
       };
       return daemon.session(agent, {
         cwd: real.cwd,
-        env,
+        env: { ...env, ...more },
         credentials,
         ...(agent === 'codex' ? { agentOptions } : {}),
       });
@@ -95,6 +95,20 @@ for (const agent of ['claude', 'codex'] as const)
       const started = events.filter((event) => event.type === 'runtime.started');
       expect(started.map((event) => event.data['resumed'])).toEqual([false, true, true]);
       expect(JSON.stringify(events)).not.toContain('made-up-');
+      await daemon.request('DELETE', `/v1/sessions/${session}`);
+    });
+
+    test('a key that runs out in mid-turn: the turn says so, the process and the conversation stay, a new key goes on', async () => {
+      const session = await open({ [NAME[agent]]: `made-up-old-${agent}` }, { CLAUDE_CODE_MAX_RETRIES: '1' });
+      await say(session, `remember: ${agent} says amaranth`);
+      const turn = await daemon.send(session, 'run: true\nfail 401');
+      const ending = (await daemon.ending(session, turn)).at(-1);
+      expect([ending?.type, ending?.data['code']]).toEqual(['turn.failed', 'auth_failed']);
+      const credentials = { [NAME[agent]]: `made-up-new-${agent}` };
+      await say(session, `say mended-${agent}`, { credentials });
+      expect(await keyOf(`mended-${agent}`)).toBe(`made-up-new-${agent}`);
+      expect((await say(session, 'recall')).data['text']).toContain('amaranth');
+      checkJournal(await daemon.events(session));
       await daemon.request('DELETE', `/v1/sessions/${session}`);
     });
 
