@@ -5,7 +5,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type FakeModel } from '../../src/testing/index.ts';
-import { checkJournal, TestDaemon, type Event, type TestHome } from '../support/daemon.ts';
+import { checkJournal, TestDaemon, testHome, type Event, type TestHome } from '../support/daemon.ts';
 import { daemonForAll, realForAll } from '../support/for-all.ts';
 import { agentConfig, type RealAgents } from '../support/real-agents.ts';
 
@@ -82,7 +82,14 @@ for (const agent of ['claude', 'codex'] as const) {
       const allowed = await ask(session, `run: touch ${one}`);
       expect(made(one)).toBe(false);
       await answer(allowed, { decision: 'allow' });
+      // Another client is told who was first, whenever it comes.
+      const path = `/v1/sessions/${session}/permissions/${allowed.id}`;
+      const late = { decision: 'deny' };
+      const second = await daemon.request('POST', path, late);
+      expect([second.status, second.body.code]).toEqual([409, 'already_resolved']);
+      expect(JSON.stringify(second.body)).toContain('home');
       await daemon.ending(session, allowed.turn);
+      expect((await daemon.request('POST', path, late)).status).toBe(409);
       expect(made(one)).toBe(true);
       const denied = await ask(session, `run: touch ${two}`);
       await answer(denied, { decision: 'deny', message: 'not on a Monday' });
@@ -218,6 +225,47 @@ test('codex: a question with options is answered, in plan mode', async () => {
   await answer(request, { decision: 'allow', answers: { [request.data['questions'][0].id]: ['Blue'] } });
   const events = await daemon.ending(session, request.turn);
   expect(events.at(-1)?.data['text']).toContain('Blue');
+});
+
+test('nobody answers in time: denied, the agents are told or go on without, and each stays warm', async () => {
+  const config = `${agentConfig(real)}\n[permissions]\ntimeoutMs = 500\n`;
+  await using quick = testHome({ config, root: real.root });
+  const own = await TestDaemon.start(quick);
+  await Promise.all(
+    (['claude', 'codex'] as const).map(async (agent) => {
+      const session = await own.session(agent, { cwd: real.cwd, env: real[agent].env, mode: 'default' });
+      const file = fresh();
+      const ending = await own.turn(session, `run: touch ${file}`);
+      expect([ending.type, made(file)]).toEqual(['turn.completed', false]);
+      if (agent === 'claude') expect(ending.data['text']).toMatch(/nobody|in time|no answer/i);
+      expect((await own.turn(session, 'say still here')).data['text']).toBe('still here');
+      const events = await own.events(session);
+      checkJournal(events);
+      const resolved = events.filter((event) => event.type === 'permission.resolved');
+      expect(resolved.map(({ data }) => [data['decision'], data['by'].kind])).toEqual([['deny', 'deadline']]);
+      expect(events.filter((event) => event.type === 'runtime.started')).toHaveLength(1);
+    }),
+  );
+  await own.stop();
+});
+
+test('codex: a steer while text streams is taken into the turn', async () => {
+  const session = await open('codex', { mode: 'bypass' });
+  const gate = fresh();
+  const turn = await daemon.send(session, `say before\nhold ${gate}\nsay behind`);
+  await daemon.follow(session, (event) => event.type === 'message.delta');
+  const steer = await send(session, 'say steered into text', 'steer');
+  await daemon.follow(session, (event) => event.type === 'turn.started' && event.turn === steer);
+  model.release(gate);
+  await daemon.ending(session, turn);
+  const events = await daemon.ending(session, steer);
+  checkJournal(await daemon.events(session));
+  expect(events.find((event) => event.turn === steer && event.type === 'turn.completed')?.data).toMatchObject(
+    {
+      stopReason: 'steered',
+      text: expect.stringContaining('steered into text'),
+    },
+  );
 });
 
 test('claude: a steer while text streams waits for the next tool', async () => {

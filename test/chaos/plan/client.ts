@@ -99,8 +99,15 @@ function stepsOf(
 }
 
 function changeOf(dice: Dice, asks: boolean): PlannedChange['change'] {
-  const harmless = { name: `n${String(dice.between(0, 9))}` };
-  return asks ? dice.pick([harmless, { mode: 'acceptEdits' }, { mode: 'default' }]) : harmless;
+  const number = String(dice.between(0, 9));
+  const always = [
+    { name: `n${number}` },
+    // Told to the process that runs.
+    { model: `model-${number}` },
+    // Only a new process has it.
+    { credentials: { MY_TOKEN: `made-up-token-${number}` } },
+  ];
+  return dice.pick(asks ? [...always, { mode: 'acceptEdits' }, { mode: 'default' }] : always);
 }
 
 function sendOf(dice: Dice, message: PlannedMessage, pauseMs: number): PlannedSend {
