@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     reporters: ['default', './test/support/tally.ts'],
+    globalSetup: './test/support/build.ts',
     pool: 'forks',
     // Most of what is tested are other processes: a worker mostly waits for them. Vitest's own default is one on two cores.
     maxWorkers: 3,

@@ -10,7 +10,7 @@ import { median, quantile, report, round } from './harness.ts';
 const RUNS = Number(process.env['BENCH_TAKEOVERS'] ?? 100);
 
 export async function takeover(): Promise<void> {
-  await using home = testHome({ built: true });
+  await using home = testHome();
   let daemon = await TestDaemon.start(home);
   const delays: number[] = [];
   let faults = 0;

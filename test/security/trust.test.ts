@@ -92,7 +92,7 @@ describe('the command line', () => {
     ['', false, false],
   ])('at a terminal it asks: %j', async (answer, session, list) => {
     const cwd = repository();
-    const entry = new URL('../support/pilotlight.ts', import.meta.url).pathname;
+    const entry = new URL('../../bin/pilotlight.js', import.meta.url).pathname;
     const words = [process.execPath, entry, 'run', "'say hi'", '--agent', 'claude', '--cwd', cwd, '--keep'];
     const child = spawn('script', ['-qefc', words.join(' '), '/dev/null'], {
       env: { ...home.env, PILOTLIGHT_HOME: home.path, TERM: 'dumb' },

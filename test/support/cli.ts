@@ -1,4 +1,4 @@
-/** The command line in a process of its own, from its source. */
+/** The command line in a process of its own. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { TestHome } from './daemon.ts';
@@ -9,8 +9,7 @@ export interface Ran {
   readonly stderr: string;
 }
 
-const MAIN = new URL('../../src/cli/main.ts', import.meta.url).href;
-const RUNNER = `import(${JSON.stringify(MAIN)}).then((cli) => cli.main(process.argv.slice(1))).then((code) => { process.exitCode = code; })`;
+const ENTRY = new URL('../../bin/pilotlight.js', import.meta.url).pathname;
 
 /** Runs one command with this home until it has ended, 40 s at most. */
 export async function cli(
@@ -18,7 +17,7 @@ export async function cli(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Ran> {
-  return run(['--input-type=module', '-e', RUNNER, '--', ...args, '--home', home.path], {
+  return run([ENTRY, ...args, '--home', home.path], {
     ...home.env,
     ...env,
   });

@@ -3,7 +3,7 @@ import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import type { TestHome } from './daemon.ts';
 
-const ENTRY = new URL('pilotlight.ts', import.meta.url).pathname;
+const ENTRY = new URL('../../bin/pilotlight.js', import.meta.url).pathname;
 /** Longer than anything that a test runs; what is slower than that hangs. */
 const MOST_MS = 45_000;
 

@@ -30,13 +30,11 @@ export interface TestHome extends AsyncDisposable {
   readonly main: string;
 }
 
-const MAIN = new URL('../../src/daemon/main.ts', import.meta.url).pathname;
-const BUILT = new URL('../../dist/daemon/main.js', import.meta.url).pathname;
+const MAIN = new URL('../../dist/daemon/main.js', import.meta.url).pathname;
 
 /** A temp home whose configuration names the fake agents (or `agents`). Disposing ends whatever of it still runs. */
 export function testHome(
   options: {
-    readonly built?: boolean;
     readonly config?: string;
     readonly env?: Readonly<Record<string, string>>;
     readonly root?: string;
@@ -63,7 +61,7 @@ export function testHome(
     path: home,
     cwd,
     env,
-    main: options.built === true ? BUILT : MAIN,
+    main: MAIN,
     async [Symbol.asyncDispose]() {
       const leaked = [...madeUpInProcesses(path, env), ...madeUpBelow(home)];
       for (const file of ['daemon.json', 'keeper.json']) await endRecorded(join(home, file));
