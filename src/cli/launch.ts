@@ -2,6 +2,7 @@
  * Starting, finding and ending a daemon's process. The daemon says on file descriptor 3 that it is up, or why not.
  */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -22,7 +23,8 @@ const MAIN = new URL(
  */
 export const DAEMON_FLAGS: readonly string[] = ['--max-semi-space-size=2', '--no-maglev'];
 const START_MS = 30_000;
-const SILENT_MS = 8000;
+const SILENT_MS = 3000;
+const LOOK_MS = 100;
 
 const Ready = z.union([
   z.looseObject({ ok: z.literal(true), pid: z.number().optional(), url: z.string().optional() }),
@@ -51,6 +53,11 @@ export interface Started {
   readonly url: string;
 }
 
+interface Launched extends Started {
+  /** Its process is gone. */
+  readonly left: Promise<unknown>;
+}
+
 export interface Command {
   readonly file: string;
   readonly args: readonly string[];
@@ -62,9 +69,9 @@ export function ownCommand(home: string, args: readonly string[]): Command {
 }
 
 /** Runs a daemon process detached until it says that it is up. Rejects with what it says. */
-export async function launch(home: string, command: Command): Promise<Started> {
-  const line = await firstLine(home, command);
-  if (line.ok) return { pid: line.pid ?? 0, url: line.url ?? '' };
+export async function launch(home: string, command: Command): Promise<Launched> {
+  const { line, left } = await firstLine(home, command);
+  if (line.ok) return { pid: line.pid ?? 0, url: line.url ?? '', left };
   const { code, message, fix, detail } = line.error;
   throw new PilotlightError(isCode(code) ? code : 'internal', message, {
     ...(fix === undefined ? {} : { fix }),
@@ -72,7 +79,10 @@ export async function launch(home: string, command: Command): Promise<Started> {
   });
 }
 
-async function firstLine(home: string, command: Command): Promise<z.infer<typeof Ready>> {
+async function firstLine(
+  home: string,
+  command: Command,
+): Promise<{ readonly line: z.infer<typeof Ready>; readonly left: Promise<unknown> }> {
   const file = join(home, 'logs', 'daemon.err');
   const log = openLog(home, file);
   const child = spawn(command.file, [...command.args], {
@@ -83,6 +93,7 @@ async function firstLine(home: string, command: Command): Promise<z.infer<typeof
   });
   closeSync(log);
   child.unref();
+  const left = once(child, 'exit').catch(() => undefined);
   const pipe = child.stdio[3];
   if (!pipe || !('setEncoding' in pipe))
     throw new PilotlightError('internal', 'The daemon has no pipe to say that it is up');
@@ -96,7 +107,7 @@ async function firstLine(home: string, command: Command): Promise<z.infer<typeof
   late.abort();
   lines.close();
   pipe.destroy();
-  if (text !== undefined) return Ready.parse(JSON.parse(text));
+  if (text !== undefined) return { line: Ready.parse(JSON.parse(text)), left };
   throw new PilotlightError('internal', `The daemon did not come up. The end of ${file}:\n${tail(file)}`, {
     fix: 'See `pilotlight logs`.',
   });
@@ -167,26 +178,38 @@ export async function startOrFind(
   home: string,
   args: readonly string[] = [],
 ): Promise<Started & { readonly already: boolean }> {
-  const running = await answers(home);
+  const running = (await answers(home)) ?? (await silentOne(home));
   if (running !== undefined) return { ...running, already: true };
   try {
-    return { ...(await launch(home, ownCommand(home, args))), already: false };
+    const { pid, url } = await launch(home, ownCommand(home, args));
+    return { pid, url, already: false };
   } catch (error) {
     if (!(error instanceof PilotlightError) || error.code !== 'journal_locked') throw error;
     return { ...(await otherStarter(home)), already: true };
   }
 }
 
-/** Somebody else holds the home and may not answer yet. One that has said where it listens has no reason to be silent for long. */
+/** One that has said where it listens has no reason to be silent for long: it answers, is gone (it was leaving), or hangs. */
+async function silentOne(home: string): Promise<DaemonFile | undefined> {
+  const began = performance.now();
+  for (;;) {
+    const holder = recordedDaemon(home);
+    if (holder === undefined) return undefined;
+    if (performance.now() - began > SILENT_MS) throw silentDaemon(home, holder.pid);
+    const other = await answers(home);
+    if (other !== undefined) return other;
+    await sleep(LOOK_MS);
+  }
+}
+
+/** Somebody else holds the home and may not have said yet where it listens. */
 async function otherStarter(home: string): Promise<DaemonFile> {
   const began = performance.now();
   for (;;) {
-    const other = await answers(home);
+    const other = await silentOne(home);
     if (other !== undefined) return other;
-    const holder = recordedDaemon(home);
-    if (performance.now() - began > (holder === undefined ? START_MS : SILENT_MS))
-      throw silentDaemon(home, holder?.pid);
-    await sleep(100);
+    if (performance.now() - began > START_MS) throw silentDaemon(home, undefined);
+    await sleep(LOOK_MS);
   }
 }
 

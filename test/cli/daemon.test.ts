@@ -77,6 +77,16 @@ test('another address than loopback needs --expose', async () => {
 
 test('stop ends the keeper also when only it lives', async () => {
   await start();
+  // With an agent to keep it stays for a while.
+  expect(
+    (
+      await pilotlight(home, [
+        'send',
+        (await pilotlight(home, ['new', '--agent', 'claude'])).stdout.trim(),
+        'say hi',
+      ])
+    ).code,
+  ).toBe(0);
   const [daemon, keeper] = [recorded('daemon.json'), recorded('keeper.json')];
   process.kill(daemon.pid, 'SIGTERM');
   await gone(daemon);

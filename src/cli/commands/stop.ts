@@ -1,4 +1,5 @@
 /** `stop`: ends turns, agents, keeper and daemon; also when only the keeper lives. */
+import { sleep } from '../../async/after.ts';
 import { connectHome } from '../../client/index.ts';
 import { PilotlightError } from '../../protocol/index.ts';
 import type { Context } from '../context.ts';
@@ -38,7 +39,11 @@ async function withoutDaemon({ output, home }: Context): Promise<number> {
   const hung = recordedDaemon(home);
   if (hung !== undefined) throw silentDaemon(home, hung.pid);
   if (keeperLives(home)) {
-    await launch(home, ownCommand(home, ['--stop-keeper', '--port', '0']));
+    const { left } = await launch(home, ownCommand(home, ['--stop-keeper', '--port', '0']));
+    // It has said that everything is ended, and is about to end itself.
+    const late = new AbortController();
+    await Promise.race([left, sleep(STOP_MS, late.signal)]);
+    late.abort();
     output.object({ stopped: true });
     output.line('No daemon ran; its keeper and the agents that it held are ended.');
     return 0;
