@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { TestDaemon } from '../support/daemon.ts';
 import { checkJournal, isEnding, type Event } from '../support/daemon.ts';
 import { daemonForAll } from '../support/for-all.ts';
+import { identityOf, isAlive } from '../support/processes.ts';
 
 /**
  * P1: every accepted turn ends in exactly one terminal event, under each fault that an agent is known to have.
@@ -156,5 +157,56 @@ describe.each(['claude', 'codex'])('%s', (agent) => {
     expect((await daemon.turn(session, 'say on')).data['text']).toContain('on');
     const starts = (await daemon.events(session)).filter((event) => event.type === 'runtime.started');
     expect(starts).toHaveLength(1);
+  });
+
+  test.each(['ignore-eof', 'eof-late', 'ignore-sigterm', 'ignore-eof,ignore-sigterm'])(
+    '%s: closed in mid-turn, the turn ends once and its process is gone',
+    async (fault) => {
+      const session = await daemon.session(agent, { env: { FAKE_FAULT: fault } });
+      const turn = await daemon.send(session, 'tool-hang');
+      const events = await daemon.follow(session, (event) => event.type === 'tool.started');
+      const pid = Number(events.find((event) => event.type === 'runtime.started')?.data['pid']);
+      const identity = identityOf(pid);
+      await daemon.request('DELETE', `/v1/sessions/${session}`);
+      const all = await daemon.follow(session, (event) => event.type === 'runtime.ended');
+      expect(all.filter((event) => event.turn === turn && isEnding(event))).toHaveLength(1);
+      expect(identity !== undefined && isAlive(identity)).toBe(false);
+      checkJournal(all);
+    },
+  );
+
+  test('hears no interrupt: the turn ends all the same, once, with its process, and the next message is answered', async () => {
+    const session = await daemon.session(agent, { domain: 'deaf' });
+    const turn = await daemon.send(session, 'hang@5\nsay a few words and many more of them');
+    await daemon.follow(session, (event) => event.turn === turn && event.type === 'turn.started');
+    expect((await daemon.request('POST', `/v1/sessions/${session}/interrupt`, {})).status).toBe(202);
+    const events = await daemon.ending(session, turn);
+    expect(events.filter((event) => event.turn === turn && isEnding(event))).toHaveLength(1);
+    expect((await daemon.turn(session, 'say back again')).data['text']).toContain('back again');
+    checkJournal(await daemon.events(session));
+  });
+
+  test('stops to read what it is told: the message that does not get in fails as that, and the next one is answered', async () => {
+    const session = await daemon.session(agent, { domain: 'full' });
+    expect((await daemon.turn(session, 'stop-reading-stdin\nsay the last that I heard')).type).toBe(
+      'turn.completed',
+    );
+    // More than a pipe holds.
+    const ending = await daemon.turn(session, `say into the pipe\n${'x'.repeat(2_000_000)}`);
+    expect([ending.type, ending.data['code']]).toEqual(['turn.failed', 'stdin_timeout']);
+    expect((await daemon.turn(session, 'say back again')).data['text']).toContain('back again');
+    checkJournal(await daemon.events(session));
+  });
+
+  test('dies while a process of its own holds its stdout: the turn ends, what it left is gone, and the next message is answered', async () => {
+    const session = await daemon.session(agent, { domain: 'holder' });
+    const held = await daemon.turn(session, 'grandchild-holds-stdout');
+    const child = identityOf(Number(/child (\d+)/.exec(String(held.data['text']))?.[1]));
+    expect(child).toBeDefined();
+    const ending = await daemon.turn(session, 'die@4\nsay not much then tool Bash then say after');
+    expect([ending.type, ending.data['code']]).toEqual(['turn.failed', 'runtime_exited']);
+    expect(child !== undefined && isAlive(child)).toBe(false);
+    expect((await daemon.turn(session, 'say back again')).data['text']).toContain('back again');
+    checkJournal(await daemon.events(session));
   });
 });
