@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { readFile, realpath, stat } from 'node:fs/promises';
-import type { AgentBinary, AgentSettings, Dialect } from './dialect.ts';
+import type { AgentBinary, AgentSettings, Ahead, Dialect } from './dialect.ts';
 
 export interface StartKey {
   /** Equal for starts that differ in nothing but the session that they are for. */
@@ -22,16 +22,24 @@ const MOST_READ = 4 * 1024 * 1024;
 /** Undefined where the start itself would be refused. */
 export async function startKeyOf(
   dialect: Dialect<unknown>,
-  { binary, settings }: { readonly binary: AgentBinary; readonly settings: AgentSettings },
+  of: { readonly binary: AgentBinary; readonly settings: AgentSettings },
 ): Promise<StartKey | undefined> {
+  const { binary, settings } = of;
   const { ahead } = dialect;
   const key = keyIn(dialect, binary, nobodys(settings));
-  if (ahead === undefined || key === undefined) return undefined;
-  const [of, read] = await Promise.all([stampOf(binary.path), readAll(ahead.reads(settings))]);
+  return ahead === undefined || key === undefined ? undefined : { key, ...(await readAtStart(ahead, of)) };
+}
+
+/** What the start would read now. */
+export async function readAtStart(
+  ahead: Ahead,
+  { binary, settings }: { readonly binary: AgentBinary; readonly settings: AgentSettings },
+): Promise<Omit<StartKey, 'key'>> {
+  const [file, read] = await Promise.all([stampOf(binary.path), readAll(ahead.reads(settings))]);
   const texts = new Map(read.flatMap(([path, text]) => (text === undefined ? [] : [[path, text] as const])));
   const refusal = ahead.refusal(texts);
-  const stamp = hash([of, read]);
-  return { key, stamp, ...(refusal === undefined ? {} : { refusal }) };
+  const stamp = hash([file, read]);
+  return { stamp, ...(refusal === undefined ? {} : { refusal }) };
 }
 
 /** What stands for one session only is the same for all. */

@@ -14,7 +14,7 @@ import type {
   SharedDialect,
   WorkspaceTrust,
 } from './dialect.ts';
-import { startKeyOf, type StartKey } from './ahead.ts';
+import { readAtStart, startKeyOf, type StartKey } from './ahead.ts';
 import { agentEnvironment, isForCommands, leadsElsewhere, mayHave, variablesOf } from './environment.ts';
 import { findAgent, type Found } from './find.ts';
 import { secretsOf } from './secrets.ts';
@@ -111,6 +111,11 @@ export interface Agents {
   ): Readonly<Record<string, string>>;
   /** Which other starts would be like this one; undefined: none may be made before there is a session for it. */
   keyOf(start: StartFor): Promise<StartKey | undefined>;
+  /** What the start of a process that several sessions share would read now; undefined: none may be made before there is a session for it. */
+  readsOf(
+    agent: string,
+    of: { readonly settings: AgentSettings; readonly binary: AgentBinary | undefined },
+  ): Promise<Omit<StartKey, 'key'> | undefined>;
   /** Whether what a session brings is secret and not the daemon's own already. */
   bringsSecrets(brought: Pick<StartFor, 'env' | 'credentials'> & { readonly servers: McpServers }): boolean;
   /** Settings and binary for a start; undefined binary path when it is not installed. */
@@ -166,6 +171,11 @@ export function createAgents(options: AgentsOptions): Agents {
       if (dialect?.ahead === undefined) return undefined;
       const { settings, binary } = await prepare(start);
       return binary === undefined ? undefined : startKeyOf(dialect, { binary, settings });
+    },
+    async readsOf(agent, { settings, binary }) {
+      const ahead = SHARED.get(agent)?.ahead;
+      if (ahead === undefined || binary === undefined) return undefined;
+      return readAtStart(ahead, { settings, binary });
     },
     bringsSecrets({ env, credentials, servers }) {
       const own = Object.entries(env).filter(([name, value]) => value !== options.env[name]);

@@ -15,7 +15,7 @@ import { runCredentialCommand } from './credential-command.ts';
 import { CredentialSource } from './credential-source.ts';
 import { conversationOf, ownersFolder, refuseInUse } from './ownership.ts';
 import { ladderMs, runtimeFactory } from './runtimes.ts';
-import { startKeyOf } from './settings.ts';
+import { keyOf } from './sharing.ts';
 import type { Workspaces } from './workspaces.ts';
 
 export interface AssembleOptions {
@@ -78,7 +78,7 @@ export function assembleHost(options: AssembleOptions): SessionHost {
     look: workspaces.look,
     pool: config.pool,
     runtimes: runtimeFactory(options, { ...sources, ...(owners === undefined ? {} : { owners }) }),
-    keyOf: (wish) => startKeyOf(sources, wish),
+    keyOf: (wish) => keyOf(sources, wish, { key: options.key, shares: config.pool.sessionsPerProcess > 1 }),
     refuseInUse({ agent, resume, env = {}, agentOptions = {} }) {
       const dialect = agents.dialect(agent);
       if (resume === undefined || dialect === undefined || owners === undefined) return;

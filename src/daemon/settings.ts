@@ -121,7 +121,7 @@ export function askedOf(
   });
 }
 
-function missingOf(spec: SessionSpec, had: SessionSecrets): string[] {
+export function missingOf(spec: SessionSpec, had: SessionSecrets): string[] {
   return [
     ...spec.env.filter((name) => !(name in had.env)),
     ...spec.credentials.filter((name) => !(name in had.credentials)),

@@ -3,12 +3,12 @@
  * Owns the domain: who may share. Knows no agent's protocol.
  */
 import { createHmac } from 'node:crypto';
-import type { StartWish } from '../host/index.ts';
+import type { StartWish, WishKey } from '../host/index.ts';
 import { SESSION_MARK } from '../process/index.ts';
 import type { RuntimePorts } from '../runtime/ports.ts';
 import type { SeatPorts } from '../runtime/seat-wishes.ts';
 import type { SessionSpec } from '../session/ports.ts';
-import { askedOf, settingsOf, valuesOf, type SettingsSources } from './settings.ts';
+import { askedOf, missingOf, settingsOf, startKeyOf, valuesOf, type SettingsSources } from './settings.ts';
 
 /**
  * What sessions have in common that may share a process (R9): all that the process itself is started with, and the label that they were given.
@@ -38,6 +38,28 @@ export async function processSettingsOf(
   const env = sources.agents.split(wish.spec.agent, settings.env).process;
   const own = { ...rest, cwd: '/', agentOptions: {}, env };
   return { settings: own, binary };
+}
+
+/**
+ * What other starts would be like the one that this session needs: of a shared process, those of its domain, whatever else the sessions are. Undefined where the
+ * process would be started with what only this session has.
+ */
+export async function keyOf(
+  sources: SettingsSources,
+  wish: StartWish,
+  { key, shares }: { readonly key: string; readonly shares: boolean },
+): Promise<WishKey | undefined> {
+  const { agents, secrets } = sources;
+  const { spec } = wish;
+  const domain = shares ? domainOf(sources, spec, key) : undefined;
+  if (domain === undefined) return startKeyOf(sources, wish);
+  const had = secrets.get(spec.id);
+  const { process: env } = agents.split(spec.agent, had.env);
+  const own = Object.entries(valuesOf(had)).filter(([name]) => !agents.isForCommands(spec.agent, name));
+  const brought = { env, credentials: Object.fromEntries(own), servers: {} };
+  if (missingOf(spec, had).length > 0 || agents.bringsSecrets(brought)) return undefined;
+  const read = await agents.readsOf(spec.agent, await processSettingsOf(sources, wish));
+  return read === undefined ? undefined : { key: domain, domain, env, ...read };
 }
 
 /** Of one session in it. */

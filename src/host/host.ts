@@ -33,7 +33,7 @@ import { Quiet } from './quiet.ts';
 import { recover } from './recover.ts';
 import { reviveSession } from './revive.ts';
 import { mustBeOpen, turnOf, turnsPage } from './turns.ts';
-import { updateOf, updateWith, wishOf } from './wish.ts';
+import { startWishOf, updateOf, updateWith, wishOf } from './wish.ts';
 
 export class SessionHost implements Host {
   readonly #ports: HostPorts;
@@ -75,7 +75,7 @@ export class SessionHost implements Host {
     const { spec, secrets } = await wishOf(request, this.#ports);
     const session = this.#living.born(newSessionState(spec));
     this.#ports.secrets.put(spec.id, secrets);
-    using _foreseen = await this.#living.spares.foresee(spec, 'create');
+    using _foreseen = await this.#living.spares.foresee(startWishOf(session.state), 'create');
     let kept = false;
     try {
       const answered = await this.#acceptance.run(caller, {

@@ -13,6 +13,8 @@ import { Slots } from './slots.ts';
 import { Spares, type Seat } from './spares.ts';
 import { startWishOf } from './wish.ts';
 
+const AT_ONCE: Slot = { perMessage: false, granted: () => Promise.resolve() };
+
 export class Living {
   readonly #ports: HostPorts;
   readonly #sessions = new Map<string, Session>();
@@ -32,7 +34,7 @@ export class Living {
       ...ports,
       limits: ports.pool,
       committer: ports.journal,
-      start: (draft, seat) => this.#startAhead(draft, seat),
+      start: (draft, seat, domain) => this.#startAhead(draft, seat, domain),
       pool: () => this.slots.places.view,
       restless: () => this.slots.places.restless,
       warms: (state) => this.slots.warms(state),
@@ -134,9 +136,8 @@ export class Living {
       return runtime.kind === 'none' ? [] : [[runtime.id, session]];
     });
     // Its place needs its domain, which only it can read. It is there already: it waits for no slot.
-    const slot: Slot = { perMessage: false, granted: () => Promise.resolve() };
     const { agent, id } = record;
-    const shared = this.#share({ id, agent, domain: '', slot, from: record });
+    const shared = this.#share({ id, agent, domain: '', slot: AT_ONCE, from: record });
     this.slots.recovered(seats, record, shared.domain);
     for (const [seat, session] of seats) session.adopt(shared.voice(seat));
     return shared;
@@ -155,9 +156,8 @@ export class Living {
   async foresee(id: string): Promise<Disposable> {
     const record = this.#sessions.has(id) ? undefined : this.#ports.journal.session(id);
     const state = this.#sessions.get(id)?.state ?? (record === undefined ? undefined : reviveSession(record));
-    if (state === undefined || state.runtime.kind !== 'none' || state.conversed)
-      return { [Symbol.dispose]: () => undefined };
-    return this.spares.foresee(state.spec, 'send');
+    if (state === undefined || state.runtime.kind !== 'none') return { [Symbol.dispose]: () => undefined };
+    return this.spares.foresee(startWishOf(state), 'send');
   }
 
   /** Whether a process may be started, or is there, before there is a message for it. */
@@ -226,9 +226,7 @@ export class Living {
     const { runtime, domain, slot, inputs } = this.slots.take(draft, session, id);
     if (domain === undefined && slot !== undefined) {
       const sole = this.#runtime(session, id, slot);
-      draft.onRollback(() => {
-        this.#runtimes.delete(id);
-      });
+      draft.onRollback(() => this.#runtimes.delete(id));
       sole.start(draft);
       return { voice: sole, inputs };
     }
@@ -236,11 +234,7 @@ export class Living {
     if (there !== undefined) return { voice: there.join(draft, id, session), inputs };
     if (slot === undefined || domain === undefined)
       throw new PilotlightError('internal', `There is no process ${runtime} to share`);
-    const shared = this.#share({ id: runtime, agent: session.state.spec.agent, domain, slot });
-    draft.onRollback(() => {
-      this.#runtimes.delete(runtime);
-      this.#shared.delete(runtime);
-    });
+    const shared = this.#share({ id: runtime, agent: session.state.spec.agent, domain, slot, draft });
     const voice = shared.join(draft, id, session);
     shared.start(draft);
     return { voice, inputs };
@@ -252,15 +246,22 @@ export class Living {
     readonly domain: string;
     readonly slot: Slot;
     readonly from?: RuntimeRecord;
+    readonly ahead?: Seat;
+    readonly draft?: Draft;
   }): SharedRuntime {
+    const { ahead, draft, ...rest } = what;
     const shared = this.#ports.runtimes.share?.({
-      ...what,
+      ...rest,
+      ...(ahead === undefined ? {} : { ahead: ahead.id }),
       listener: (session) => this.#sessions.get(session),
-      wish: (session) => startWishOf(this.#seated(what.id, session).state),
+      wish: (session) =>
+        session === ahead?.id ? { spec: ahead.spec } : startWishOf(this.#seated(what.id, session).state),
       onGone: (gone, how) => {
         this.#runtimes.delete(gone);
         this.#shared.delete(gone);
+        this.spares.gone(gone);
         this.slots.gone(gone, how);
+        if (ahead !== undefined) this.#ports.secrets.remove(gone);
         this.#onChange();
       },
       onMeasured: (measured) => {
@@ -276,6 +277,10 @@ export class Living {
       throw new PilotlightError('internal', `A process of ${what.agent} cannot be shared`);
     this.#runtimes.set(what.id, shared);
     this.#shared.set(what.id, shared);
+    draft?.onRollback(() => {
+      this.#runtimes.delete(what.id);
+      this.#shared.delete(what.id);
+    });
     return shared;
   }
 
@@ -287,8 +292,13 @@ export class Living {
   }
 
   /** A process without a session, in this draft. */
-  #startAhead(draft: Draft, seat: Seat): HostedRuntime {
+  #startAhead(draft: Draft, seat: Seat, domain: string | undefined): HostedRuntime | SharedRuntime {
     const { id, spec } = seat;
+    if (domain !== undefined) {
+      const shared = this.#share({ id, agent: spec.agent, domain, slot: AT_ONCE, ahead: seat, draft });
+      shared.start(draft);
+      return shared;
+    }
     const runtime = this.#ports.runtimes.create({
       id,
       agent: spec.agent,
@@ -301,9 +311,7 @@ export class Living {
       },
     });
     this.#runtimes.set(id, runtime);
-    draft.onRollback(() => {
-      this.#runtimes.delete(id);
-    });
+    draft.onRollback(() => this.#runtimes.delete(id));
     runtime.start(draft);
     return runtime;
   }

@@ -3,11 +3,11 @@
  * Owns the map. Decides nothing.
  */
 import type { Lease, PoolLimits, PoolView } from '../pool/index.ts';
-import { PilotlightError, type StatusView } from '../protocol/index.ts';
+import type { StatusView } from '../protocol/index.ts';
 import type { Draft } from '../session/ports.ts';
 import type { Session } from '../session/session.ts';
 import type { LetGo } from './let-go.ts';
-import { leaseOf, pidOf, sessionsOf, waits, type Place } from './place.ts';
+import { leaseOf, pidOf, placeFor, sessionsOf, waits, type Place } from './place.ts';
 import { poolView } from './pool-view.ts';
 import type { HostedProcess, SharedRuntime } from './ports.ts';
 import type { Spares } from './spares.ts';
@@ -16,9 +16,15 @@ export interface PlacesPorts {
   readonly runtime: (id: string) => HostedProcess | undefined;
   readonly shared: (id: string) => SharedRuntime | undefined;
   /** Processes that no session has yet: they count. */
-  readonly spares: Pick<Spares, 'leases'>;
+  readonly spares: Pick<Spares, 'leases' | 'joined'>;
   /** Awake ms. */
   readonly now: () => number;
+}
+
+interface Seating {
+  readonly session: Session;
+  readonly seat: string;
+  readonly domain: string | undefined;
 }
 
 export class Places {
@@ -58,13 +64,22 @@ export class Places {
     this.#places.delete(runtime);
   }
 
-  /** A session takes a seat beside others, in this draft. */
-  seat(draft: Draft, runtime: string, of: { readonly session: Session; readonly seat: string }): Place {
+  /** A session takes a seat beside others, or the first in a spare, in this draft. */
+  seat(draft: Draft, runtime: string, of: Seating): Place {
     const place = this.get(runtime);
-    if (place === undefined) throw new PilotlightError('internal', `There is no process ${runtime}`);
+    if (place === undefined) return this.#first(draft, runtime, of);
     place.restsSince = this.#ports.now();
     place.seats.set(of.seat, { session: of.session, restsSince: place.restsSince });
     draft.onRollback(() => place.seats.delete(of.seat));
+    return place;
+  }
+
+  /** Its slot is this session's from this draft on. */
+  #first(draft: Draft, runtime: string, of: Seating): Place {
+    const now = this.#ports.now();
+    const place = { ...placeFor({ kind: 'start' }, { ...of, runtime, now }), madeAt: now };
+    this.#ports.spares.joined(draft, runtime);
+    this.add(draft, place);
     return place;
   }
 

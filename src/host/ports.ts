@@ -64,6 +64,8 @@ export interface SharedRuntime extends HostedProcess {
   retire(draft: Draft, reason: RuntimeEndReason): void;
   /** A bound of it is broken: its turns fail so, and it ends. */
   broke(code: TurnFailureCode, message: string): void;
+  /** It is ready, and no session has a seat in it yet. */
+  readonly isSpare: boolean;
   /** One that waits for its seat is told that it gets none. */
   refuse(
     seat: string,
@@ -76,6 +78,14 @@ export interface StartWish {
   readonly spec: SessionSpec;
   /** The agent's own id of the conversation to continue. */
   readonly resume?: string;
+}
+
+/** Which starts are like that of a wish. */
+export interface WishKey extends SpareKey {
+  /** Why no process may be started ahead all the same. */
+  readonly refusal?: string;
+  /** Of a shared process: those of the session's variables that the process itself is started with. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface RuntimeFactory {
@@ -99,6 +109,8 @@ export interface RuntimeFactory {
     readonly domain: string;
     readonly slot: Slot;
     readonly from?: RuntimeRecord;
+    /** It is started before there is a session for it: whose wish it is started with then. */
+    readonly ahead?: string;
     readonly listener: (session: string) => Listener | undefined;
     readonly wish: (session: string) => StartWish;
     readonly onGone: (id: string, how: { readonly failed: boolean }) => void;
@@ -128,7 +140,7 @@ export interface HostPorts {
     handOver(from: string, to: string): void;
   };
   /** Which other starts would be like this one; undefined: it cannot be had from a process that was started ahead. */
-  keyOf(wish: StartWish): Promise<(SpareKey & { readonly refusal?: string }) | undefined>;
+  keyOf(wish: StartWish): Promise<WishKey | undefined>;
   readonly limits: WatchLimits;
   /** Open ones; one more is refused with `limit`. */
   readonly mostSessions: number;

@@ -83,7 +83,7 @@ function made(
   }
 }
 
-/** Whose it might have become is forgotten with the daemon that started it; no message was in it. What is left of it is ended as unclaimed. */
+/** Whose it might have become is forgotten with the daemon that started it, or the last of its sessions has left it; no message is in it. What is left of it is ended as unclaimed. */
 async function dropSpare({ journal, report }: Recovery, { id }: RuntimeRecord): Promise<void> {
   await journal
     .commit((draft) => {
@@ -97,7 +97,7 @@ async function adopt(
   revived: ReadonlyMap<string, Session>,
   record: RuntimeRecord,
 ): Promise<void> {
-  if (record.sessions.length === 0 && record.kind !== 'shared') return dropSpare(recovery, record);
+  if (record.sessions.length === 0) return dropSpare(recovery, record);
   const sessions = record.sessions.flatMap((id) => revived.get(id) ?? []);
   if (sessions.length === 0 && record.kind !== 'shared') return;
   const runtime = made(recovery, sessions, record);

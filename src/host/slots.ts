@@ -59,7 +59,7 @@ export interface SlotsPorts extends Pick<PlacesPorts, 'runtime' | 'shared'> {
   /** See RuntimeFactory.domainOf. */
   readonly domainOf: (spec: SessionSpec) => string | undefined;
   /** Processes that no session has yet: they count, and end first. */
-  readonly spares: Pick<Spares, 'leases' | 'end' | 'unload'>;
+  readonly spares: Pick<Spares, 'leases' | 'end' | 'unload' | 'joined'>;
   /** Starts a process for a session that has none and no message, if there is room. */
   readonly warm: (session: string) => void;
   readonly report: (error: unknown) => void;
@@ -101,7 +101,8 @@ export class Slots {
   take(draft: Draft, session: Session, seat: string): Taken {
     const verdict = this.#verdict(session.state, draft.now);
     if (verdict.kind === 'join') {
-      const there = this.places.seat(draft, verdict.runtime, { session, seat });
+      const domain = this.#askers.domainOf(session.state.spec);
+      const there = this.places.seat(draft, verdict.runtime, { session, seat, domain });
       const inputs = there.gate === undefined ? [] : [placed(there, seat, verdict)];
       return { runtime: there.runtime, domain: there.domain, slot: undefined, inputs };
     }

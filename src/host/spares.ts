@@ -2,9 +2,9 @@
  * Processes that are started before there is a session for them (R21), at work: what was used of late, which are there, whose they become.
  * Owns the wants and the spares. Which are wanted is decided in src/pool; how starts are told apart is said by the agents.
  *
- * A spare is a row without a session. It becomes a session's in the commit that needs a process, all at once: the row has the session, the
- * session has the process, the message is in the outbox. Before that commit it is nobody's, and the next daemon ends it; behind it, it is a
- * process like any other. There is nothing in between.
+ * A spare is a row without a session. It becomes a session's in the commit that needs a process, all at once: the row has the session (one that can be
+ * shared: its seat), the session has the process, the message is in the outbox. Before that commit it is nobody's, and the next daemon ends it; behind it,
+ * it is a process like any other. There is nothing in between.
  */
 import { after } from '../async/after.ts';
 import { Rounds } from '../async/rounds.ts';
@@ -20,11 +20,11 @@ import {
   type SpareWant,
   type SparesView,
 } from '../pool/index.ts';
-import { newId } from '../protocol/index.ts';
+import { newId, PilotlightError } from '../protocol/index.ts';
 import type { Draft, RuntimeInput, SessionSpec } from '../session/ports.ts';
 import type { Session } from '../session/session.ts';
 import type { SessionState } from '../session/state.ts';
-import type { HostedRuntime, HostPorts } from './ports.ts';
+import type { HostedRuntime, HostPorts, SharedRuntime, StartWish, WishKey } from './ports.ts';
 import type { SessionSecrets } from './secrets.ts';
 import { startWishOf } from './wish.ts';
 
@@ -44,8 +44,8 @@ export interface Seat {
 export interface SparesPorts extends Pick<HostPorts, 'keyOf' | 'secrets' | 'credentials' | 'report'> {
   readonly limits: PoolLimits;
   readonly committer: HostPorts['journal'];
-  /** Makes the runtime of a seat; it is started in this draft. */
-  readonly start: (draft: Draft, seat: Seat) => HostedRuntime;
+  /** Makes the runtime of a seat, one that sessions of a domain can share or one for one session; it is started in this draft. */
+  readonly start: (draft: Draft, seat: Seat, domain: string | undefined) => HostedRuntime | SharedRuntime;
   readonly pool: () => PoolView;
   /** Something starts or works. */
   readonly restless: () => boolean;
@@ -67,9 +67,11 @@ interface Want extends SpareWant {
 
 interface Kept extends SpareKey {
   readonly seat: Seat;
-  readonly runtime: HostedRuntime;
+  readonly runtime: HostedRuntime | SharedRuntime;
   readonly bornAt: number;
   ending: boolean;
+  /** Somebody has seen that its agent, or what that reads, is another now. */
+  stale?: boolean;
 }
 
 export class Spares {
@@ -96,15 +98,15 @@ export class Spares {
   }
 
   /** Looks up what a session would be started with, for as long as what it gives is not disposed of. Rejects never. */
-  async foresee(spec: SessionSpec, why: 'create' | 'send'): Promise<Disposable> {
+  async foresee(wish: StartWish, why: 'create' | 'send'): Promise<Disposable> {
+    const { spec } = wish;
     const none = { [Symbol.dispose]: () => undefined };
     if (this.#closed || (why === 'send' && this.#kept.size === 0)) return none;
-    const found = await this.#keyOf(spec);
+    const found = await this.#keyOf(wish);
     if (found === undefined) return none;
-    const { key, stamp } = found;
-    const { env, mcpServers } = this.#ports.secrets.get(spec.id);
-    const had = { env, credentials: {}, mcpServers };
-    this.#foreseen.set(spec.id, { key, stamp, had, of: JSON.stringify(spec) });
+    this.#compare(found);
+    const had = broughtTo(found, this.#ports.secrets.get(spec.id));
+    this.#foreseen.set(spec.id, { ...keyIn(found), had, of: JSON.stringify(spec) });
     return {
       [Symbol.dispose]: () => {
         this.#foreseen.delete(spec.id);
@@ -117,15 +119,15 @@ export class Spares {
     const { spec } = state;
     const asked = this.#foreseen.get(spec.id);
     if (asked === undefined || this.#closed || !this.#ports.warms(state)) return;
-    const { key, stamp, had } = asked;
+    const { key, had } = asked;
     this.#wants.delete(key);
-    this.#wants.set(key, { key, stamp, spec, had, usedAt: this.#rounds.now() });
+    this.#wants.set(key, { ...keyIn(asked), spec, had, usedAt: this.#rounds.now() });
     const [oldest] = this.#wants.keys();
     if (this.#wants.size > MOST_WANTS && oldest !== undefined) this.#wants.delete(oldest);
     this.poke();
   }
 
-  /** The spare that a start of this session gets, by its runtime's id. */
+  /** The spare that a start of this session gets for itself, by its runtime's id. */
   fitting({ state }: Session): string | undefined {
     const asked = this.#foreseen.get(state.spec.id);
     if (asked === undefined || asked.of !== JSON.stringify(state.spec)) return undefined;
@@ -140,18 +142,21 @@ export class Spares {
     id: string,
   ): { readonly voice: HostedRuntime; readonly inputs: readonly RuntimeInput[] } | undefined {
     const kept = this.#kept.get(id);
-    if (kept === undefined) return undefined;
-    this.#kept.delete(id);
+    if (kept === undefined || 'join' in kept.runtime) return undefined;
+    this.#take(draft, kept);
     kept.seat.session = session;
     draft.onRollback(() => {
-      this.#kept.set(id, kept);
       kept.seat.session = undefined;
     });
-    draft.afterCommit(() => {
-      this.#ports.credentials.handOver(id, session.id);
-      this.poke();
-    });
+    draft.afterCommit(() => this.#ports.credentials.handOver(id, session.id));
     return { voice: kept.runtime, inputs: kept.runtime.assign(draft, session) };
+  }
+
+  /** A session is about to take the first seat in one, in this draft: its slot is that session's. */
+  joined(draft: Draft, id: string): void {
+    const kept = this.#kept.get(id);
+    if (kept === undefined) throw new PilotlightError('internal', `There is no process ${id}`);
+    this.#take(draft, kept);
   }
 
   leases(): readonly Lease[] {
@@ -165,6 +170,7 @@ export class Spares {
         runtime: spare.runtime,
         sessions: [],
         kind: 'warm',
+        ...(kept === undefined ? {} : openTo(kept)),
         idleMs: now - (kept?.bornAt ?? now),
         usedAt: want?.usedAt ?? 0,
         spare: words,
@@ -182,7 +188,8 @@ export class Spares {
     draft.onRollback(() => {
       kept.ending = false;
     });
-    kept.runtime.end(draft, 'evicted');
+    if ('retire' in kept.runtime) kept.runtime.retire(draft, 'evicted');
+    else kept.runtime.end(draft, 'evicted');
   }
 
   /** In a commit of its own. */
@@ -254,11 +261,13 @@ export class Spares {
     if (want === undefined) return;
     this.#starting = true;
     const id = newId('rt');
-    const seat: Seat = { id, spec: { ...want.spec, id } };
+    const { env, mcpServers } = want.had;
+    const had = { env: Object.keys(env), mcpServers: Object.keys(mcpServers), credentials: [] };
+    const seat: Seat = { id, spec: { ...want.spec, ...had, id } };
     let made = false;
     try {
       secrets.put(id, want.had);
-      const found = await this.#keyOf(seat.spec);
+      const found = await this.#keyOf({ spec: seat.spec, ...resumed(seat.spec) });
       if (found?.key === key) made = await this.#launch({ ...want, stamp: found.stamp }, seat);
       else this.#wants.delete(key);
     } finally {
@@ -271,13 +280,14 @@ export class Spares {
   /** Whether it is started: who came meanwhile may have taken the place. */
   async #launch(want: Want, seat: Seat): Promise<boolean> {
     const { committer, limits, start } = this.#ports;
-    const { key, stamp } = want;
+    const { key, stamp, domain } = want;
     const now = this.#wants.get(key);
     if (now !== undefined) this.#wants.set(key, { ...now, stamp });
     return committer.commit((draft) => {
       if (this.#closed || decideSpares(this.#view(), limits).start !== key) return false;
-      const runtime = start(draft, seat);
-      this.#kept.set(seat.id, { key, stamp, seat, runtime, bornAt: this.#rounds.now(), ending: false });
+      const runtime = start(draft, seat, domain);
+      const bornAt = this.#rounds.now();
+      this.#kept.set(seat.id, { ...keyIn(want), seat, runtime, bornAt, ending: false });
       draft.onRollback(() => {
         this.#kept.delete(seat.id);
       });
@@ -290,9 +300,24 @@ export class Spares {
     return { wants, spares: this.#all(), pool: this.#ports.pool(), now: this.#rounds.now() };
   }
 
-  async #keyOf(spec: SessionSpec): Promise<SpareKey | undefined> {
+  #take(draft: Draft, kept: Kept): void {
+    const { id } = kept.seat;
+    this.#kept.delete(id);
+    draft.onRollback(() => {
+      this.#kept.set(id, kept);
+    });
+    draft.afterCommit(() => this.poke());
+  }
+
+  /** What is on the disk is not what those were started with that anybody could join: they are nobody's any more. */
+  #compare({ key, stamp }: SpareKey): void {
+    for (const kept of this.#kept.values()) if (kept.key === key && kept.stamp !== stamp) kept.stale = true;
+    this.poke();
+  }
+
+  async #keyOf(wish: StartWish): Promise<WishKey | undefined> {
     try {
-      const found = await this.#ports.keyOf({ spec, ...resumed(spec) });
+      const found = await this.#ports.keyOf(wish);
       if (found?.refusal === undefined) return found;
       this.#wants.delete(found.key);
       this.poke();
@@ -303,14 +328,34 @@ export class Spares {
   }
 
   #all(): Spare[] {
-    return [...this.#kept].map(([runtime, { key, stamp, ending, runtime: process }]) => ({
+    return [...this.#kept].map(([runtime, kept]) => ({
       runtime,
-      key,
+      ...keyIn(kept),
       // Where a credential that it was started with has expired: nobody's any more.
-      stamp: this.#ports.credentials.expired(runtime) ? '' : stamp,
-      phase: ending ? 'ending' : process.isSpare ? 'ready' : 'starting',
+      ...(kept.stale === true || this.#ports.credentials.expired(runtime) ? { stamp: '' } : {}),
+      phase: kept.ending ? 'ending' : kept.runtime.isSpare ? 'ready' : 'starting',
     }));
   }
+}
+
+/** Sessions of the domain may take a seat in it. */
+function openTo({ domain, runtime, ending, stale }: Kept): Pick<Lease, 'domain'> {
+  const open = 'open' in runtime && runtime.open && !ending && stale !== true;
+  return open && domain !== undefined ? { domain } : {};
+}
+
+function keyIn({ key, stamp, domain }: SpareKey): SpareKey {
+  return { key, stamp, ...(domain === undefined ? {} : { domain }) };
+}
+
+/** What the process has of a session without secrets: one that can be shared, nothing but what all of the domain have. */
+function broughtTo(
+  { domain, env: shared = {} }: WishKey,
+  { env, mcpServers }: SessionSecrets,
+): SessionSecrets {
+  return domain === undefined
+    ? { env, credentials: {}, mcpServers }
+    : { env: shared, credentials: {}, mcpServers: {} };
 }
 
 function resumed({ resume }: SessionSpec): { readonly resume?: string } {

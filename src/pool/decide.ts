@@ -25,7 +25,7 @@ export type Takes = 'slot' | 'own' | 'either';
 export type Verdict =
   /** A slot is free. */
   | { readonly kind: 'start' }
-  /** A seat in a process that is there, or on its way: no slot is needed. */
+  /** A seat in a process that is there, or on its way, for others or for nobody yet: no slot is needed. */
   | { readonly kind: 'join'; readonly runtime: string }
   /** A process of its own for one message. `full`: only because no slot could be had. */
   | { readonly kind: 'per-message'; readonly reason: string; readonly full: boolean }
@@ -75,13 +75,22 @@ export function decideLease(asking: Asking, pool: PoolView, limits: PoolLimits):
 /** The fullest of the domain that has a seat left, so that the others come to rest. */
 function seatFor({ domain }: Asking, pool: PoolView, limits: PoolLimits): string | undefined {
   if (domain === undefined) return undefined;
-  const open = [...pool.leases, ...(pool.line ?? [])].filter(
+  const open = openOf(domain, pool, limits);
+  return open.toSorted((a, b) => b.sessions.length - a.sessions.length)[0]?.runtime;
+}
+
+/** Whether a process of the domain that sessions have takes one more. */
+export function hasSeat(domain: string, pool: PoolView, limits: PoolLimits): boolean {
+  return openOf(domain, pool, limits).some(({ sessions }) => sessions.length > 0);
+}
+
+function openOf(domain: string, pool: PoolView, limits: PoolLimits): NonNullable<PoolView['line']> {
+  return [...pool.leases, ...(pool.line ?? [])].filter(
     (lease) =>
       lease.domain === domain &&
       lease.hold?.kind !== 'ending' &&
       lease.sessions.length < limits.sessionsPerProcess,
   );
-  return open.toSorted((a, b) => b.sessions.length - a.sessions.length)[0]?.runtime;
 }
 
 /** A process of its own, or a place in the line when there are as many as there may be. */

@@ -4,12 +4,14 @@
  *
  * A spare is the least of all: it never waits in the line, nothing is ended for it, and it is ended first.
  */
-import { decideLease, type PoolView } from './decide.ts';
+import { decideLease, hasSeat, type PoolView } from './decide.ts';
 import type { PoolLimits } from './limits.ts';
 
 /** How a process is started: agent, workspace, settings and environment in one. */
 export interface SpareKey {
   readonly key: string;
+  /** Sessions of this domain take a seat in it; absent for a process of one session. */
+  readonly domain?: string;
   /** The agent's binary and the files that it reads at its start, as they are on the disk now. */
   readonly stamp: string;
 }
@@ -38,7 +40,10 @@ export interface SparesVerdict {
   readonly start?: string;
 }
 
-/** One for each key that is wanted, the last used first, as far as `limits.spares` and free slots go; one starts at a time. */
+/**
+ * One for each key that is wanted, the last used first, as far as `limits.spares` and free slots go; one starts at a time. A domain whose process has a free
+ * seat wants none.
+ */
 export function decideSpares(view: SparesView, limits: PoolLimits): SparesVerdict {
   const wanted = wantedNow(view, limits);
   const kept = new Set<string>();
@@ -54,10 +59,11 @@ export function decideSpares(view: SparesView, limits: PoolLimits): SparesVerdic
   return { end, ...(next === undefined ? {} : { start: next.key }) };
 }
 
-/** The one that a session started alike may have. */
+/** The one that a session started alike may have for itself. */
 export function fitting(spares: readonly Spare[], asked: SpareKey): Spare | undefined {
   return spares.find(
-    ({ phase, key, stamp }) => phase === 'ready' && key === asked.key && stamp === asked.stamp,
+    ({ phase, key, stamp, domain }) =>
+      domain === undefined && phase === 'ready' && key === asked.key && stamp === asked.stamp,
   );
 }
 
@@ -70,16 +76,20 @@ export function verdictOfSpare(spare: Spare, want: SpareWant | undefined, now: n
   return `${what}: no session has it yet${unused}; it is the first to end when a slot is needed`;
 }
 
-function wantedNow({ wants, now }: SparesView, limits: PoolLimits): readonly SpareWant[] {
+function wantedNow({ wants, now, pool }: SparesView, limits: PoolLimits): readonly SpareWant[] {
   return wants
     .filter(({ usedAt }) => now - usedAt < limits.spareForMs)
+    .filter(({ domain }) => domain === undefined || !hasSeat(domain, pool, limits))
     .toSorted((a, b) => b.usedAt - a.usedAt)
     .slice(0, limits.persistent ? limits.spares : 0);
 }
 
 function unwanted(spare: Spare, wanted: readonly SpareWant[]): string | undefined {
   const want = wanted.find(({ key }) => key === spare.key);
-  if (want === undefined) return 'its workspace and settings were not used of late';
+  if (want === undefined)
+    return spare.domain === undefined
+      ? 'its workspace and settings were not used of late'
+      : 'its domain was not used of late, or has a process with a free seat';
   return want.stamp === spare.stamp
     ? undefined
     : 'its agent, or what the agent reads at its start, has changed';

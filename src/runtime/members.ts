@@ -24,6 +24,8 @@ export interface ProcessFacts {
 
 export interface MembersOptions {
   readonly domain: string;
+  /** The process is started for nobody yet. */
+  readonly ahead: boolean;
   readonly seats: readonly Seat[];
   /** Of the process, once it runs. */
   readonly facts: () => ProcessFacts | undefined;
@@ -44,12 +46,14 @@ export class Members implements Hearers {
   readonly #options: MembersOptions;
   readonly #hidden = new Set<string>();
   #seats: readonly Seat[];
+  #unused: boolean;
   #redacting: Redacting | undefined;
   lines = { lines: 0, chunks: 0 };
 
   constructor(options: MembersOptions) {
     this.#options = options;
     this.#seats = options.seats;
+    this.#unused = options.ahead;
   }
 
   get ids(): readonly string[] {
@@ -81,8 +85,18 @@ export class Members implements Hearers {
     return this.#redacting?.json(state) ?? state;
   }
 
+  /** It was started for nobody, and nobody has had a seat. */
+  get unused(): boolean {
+    return this.#unused;
+  }
+
   add(draft: Draft, seat: Seat): void {
-    this.#become(draft, [...this.#seats, seat]);
+    const unused = this.#unused;
+    this.#become(draft, [...this.#seats, unused ? { ...seat, spare: true } : seat]);
+    this.#unused = false;
+    draft.onRollback(() => {
+      this.#unused = unused;
+    });
   }
 
   change(draft: Draft, id: string, change: Partial<SeatRow>): void {
@@ -197,6 +211,7 @@ export class Members implements Hearers {
       startupMs: Math.max(0, draft.now - seat.since),
       resumed: signal.resumed,
       shared: true,
+      ...(seat.spare === undefined ? {} : { spare: seat.spare }),
       agentSessionId: signal.conversation,
     };
     seat.listener.apply(draft, [ready]);

@@ -21,10 +21,12 @@ export interface SeatRow {
   readonly prompt: number;
   /** Why it leaves. */
   readonly reason?: RuntimeEndReason;
+  /** The first in a process that was there before any session. */
+  readonly spare?: true;
 }
 
 export function seatRows(domain: string, seats: readonly SeatRow[]): Json {
-  const rows = seats.map(({ id, session, since, phase, joined, prompt, reason }) => ({
+  const rows = seats.map(({ id, session, since, phase, joined, prompt, reason, spare }) => ({
     id,
     session,
     since,
@@ -32,6 +34,7 @@ export function seatRows(domain: string, seats: readonly SeatRow[]): Json {
     joined,
     prompt,
     ...(reason === undefined ? {} : { reason }),
+    ...(spare === undefined ? {} : { spare }),
   }));
   return { domain, seats: rows };
 }
@@ -46,13 +49,14 @@ export function seatsIn(state: unknown): { readonly domain: string; readonly sea
 
 type Table = Readonly<Record<string, unknown>>;
 
-function seatOf({ id, session, since, phase, joined, prompt, reason }: Table): SeatRow {
+function seatOf({ id, session, since, phase, joined, prompt, reason, spare }: Table): SeatRow {
   const known = PHASES.find((one) => one === phase);
   if (typeof id !== 'string' || typeof session !== 'string' || typeof since !== 'number') throw unknown();
   if (known === undefined || typeof prompt !== 'number') throw unknown();
   const why = RuntimeEndReason.safeParse(reason);
   const given = why.success ? { reason: why.data } : {};
-  return { id, session, since, phase: known, joined: joined === true, prompt, ...given };
+  const first = spare === true ? ({ spare } as const) : {};
+  return { id, session, since, phase: known, joined: joined === true, prompt, ...given, ...first };
 }
 
 function tableOf(value: unknown): Table {

@@ -22,6 +22,8 @@ export interface SharedOptions {
   readonly slot: Slot;
   /** One that an earlier daemon left, and its sessions. */
   readonly from?: RuntimeRecord;
+  /** It is started before there is a session for it: whose wish it is started with then. */
+  readonly ahead?: string;
   readonly listener: (session: string) => Listener | undefined;
   readonly onGone: (id: string, how: { readonly failed: boolean }) => void;
   readonly onMeasured: (id: string) => void;

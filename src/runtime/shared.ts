@@ -61,6 +61,7 @@ export class SharedLifetime {
     this.domain = left?.domain ?? options.domain;
     this.#over = from !== undefined && from.phase !== 'ready';
     this.#members = new Members({
+      ahead: options.ahead !== undefined,
       domain: this.domain,
       seats: (left?.seats ?? []).flatMap((seat) => {
         const listener = options.listener(seat.session);
@@ -92,9 +93,7 @@ export class SharedLifetime {
         options.onGone(id, { failed: this.#failed });
       },
       onMeasured: () => options.onMeasured(id),
-      onRunning: () => {
-        this.#goOn();
-      },
+      onRunning: () => this.#goOn(),
     });
   }
 
@@ -108,6 +107,11 @@ export class SharedLifetime {
 
   get startedAt(): string {
     return this.#lifetime.startedAt;
+  }
+
+  /** It is ready, and no session has a seat in it yet. */
+  get isSpare(): boolean {
+    return this.#members.unused && !this.#over && this.#runtime?.phase === 'ready';
   }
 
   /** Whether a session may take a seat in it. */
@@ -312,15 +316,13 @@ export class SharedLifetime {
 
   /** For the process; at a takeover what each of its sessions wants is read, too: what was decided for them is to be written. */
   async #settings(why: 'start' | 'takeover'): ReturnType<RuntimePorts['settings']> {
-    const first = this.#members.all[0];
-    if (why === 'takeover')
-      await Promise.allSettled(
-        this.#members.all
-          .filter((seat) => seat.phase !== 'asked')
-          .map((seat) => this.#wishes.read(seat, seat.phase === 'joining' ? 'start' : 'takeover')),
-      );
+    const first = this.#members.all[0]?.session ?? this.#options.ahead;
+    const seated = this.#members.all.filter(({ phase }) => phase !== 'asked');
+    const read = (seat: Seat): Promise<void> =>
+      this.#wishes.read(seat, seat.phase === 'joining' ? 'start' : 'takeover');
+    if (why === 'takeover') await Promise.allSettled(seated.map(read));
     if (first === undefined) throw new PilotlightError('aborted', 'Nobody wants the process any more');
-    return this.#ports.process(first.session);
+    return this.#ports.process(first);
   }
 
   /** Word of its end comes here first: a session that starts anew on that word is not to find it open. */

@@ -1,6 +1,7 @@
 /** Codex as a runtime of several sessions: one `codex app-server`, a thread for each (R9). */
 import type { HandshakeChannel, AgentSettings, Greeted, SharedDialect } from '../../dialect.ts';
 import { accept } from '../accept.ts';
+import { ahead } from '../ahead.ts';
 import { initialize } from '../channel.ts';
 import { codexOptions, conversations, planShared } from '../plan.ts';
 import { talkTo } from '../requester.ts';
@@ -26,6 +27,7 @@ export const sharedCodex: SharedDialect<SharedState> = {
   agent: 'codex',
   conversations,
   checkOptions: codexOptions,
+  ahead,
   plan: planShared,
   greet,
   translate: translateShared,
