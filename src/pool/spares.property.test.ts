@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { decideLease } from './decide.ts';
 import { evictable, type Lease } from './lease.ts';
 import { DEFAULT_POOL_LIMITS, type PoolLimits } from './limits.ts';
 import {
@@ -13,10 +14,15 @@ import {
 
 const key = fc.constantFrom('a', 'b', 'c', 'd');
 const stamp = fc.constantFrom('old', 'new');
-const wants = fc.uniqueArray(fc.record({ key, stamp, usedAt: fc.nat({ max: 1000 }) }), {
-  selector: (want) => want.key,
-  maxLength: 4,
-});
+/** Two of the keys are domains: sessions share the process. */
+const keyed = <T extends { readonly key: string }>(one: T): T & { readonly domain?: string } =>
+  one.key === 'c' || one.key === 'd' ? { ...one, domain: one.key } : one;
+const wants = fc
+  .uniqueArray(fc.record({ key, stamp, usedAt: fc.nat({ max: 1000 }) }), {
+    selector: (want) => want.key,
+    maxLength: 4,
+  })
+  .map((some): SpareWant[] => some.map(keyed));
 const spares = fc
   .array(
     fc.record({
@@ -28,7 +34,7 @@ const spares = fc
       maxLength: 5,
     },
   )
-  .map((some): Spare[] => some.map((spare, at) => ({ ...spare, runtime: `rt_${String(at)}` })));
+  .map((some): Spare[] => some.map((spare, at) => ({ ...keyed(spare), runtime: `rt_${String(at)}` })));
 const limits = fc
   .record({
     spares: fc.integer({ min: 0, max: 3 }),
@@ -36,7 +42,7 @@ const limits = fc
     spareForMs: fc.integer({ min: 1, max: 1000 }),
     persistent: fc.boolean(),
   })
-  .map((some): PoolLimits => ({ ...DEFAULT_POOL_LIMITS, ...some }));
+  .map((some): PoolLimits => ({ ...DEFAULT_POOL_LIMITS, sessionsPerProcess: 2, ...some }));
 
 function leaseOf(spare: Spare): Lease {
   const hold = { kind: 'ending' as const, words: 'it ends' };
@@ -47,6 +53,7 @@ function leaseOf(spare: Spare): Lease {
     idleMs: 0,
     usedAt: 0,
     spare: 'a spare',
+    ...(spare.domain === undefined ? {} : { domain: spare.domain }),
   };
   return spare.phase === 'ending' ? { ...base, hold } : base;
 }
@@ -60,18 +67,34 @@ const busy = (at: number): Lease => ({
   hold: { kind: 'turn', words: 'a turn is open' },
 });
 
+/** Of a domain, with so many of two seats taken. */
+const sharedBy = (domain: string, taken: number): Lease => ({
+  ...busy(100 + taken),
+  sessions: Array.from({ length: taken }, (_, at) => `ses_${domain}_${String(at)}`),
+  domain,
+});
+
 const views = fc
   .record({
     wants,
     spares,
     sessions: fc.nat({ max: 5 }),
+    shared: fc.array(fc.tuple(fc.constantFrom('c', 'd'), fc.integer({ min: 1, max: 2 })), { maxLength: 2 }),
     waiting: fc.nat({ max: 2 }),
     now: fc.nat({ max: 2000 }),
   })
-  .map(({ sessions, waiting, ...rest }): SparesView => {
-    const leases = [...Array.from({ length: sessions }, (_, at) => busy(at)), ...rest.spares.map(leaseOf)];
+  .map(({ sessions, shared, waiting, ...rest }): SparesView => {
+    const leases = [
+      ...Array.from({ length: sessions }, (_, at) => busy(at)),
+      ...shared.map(([domain, taken]) => sharedBy(domain, taken)),
+      ...rest.spares.map(leaseOf),
+    ];
     return { ...rest, pool: { leases, waiting } };
   });
+
+/** Sessions have a process of the domain with a free seat: whoever comes goes there. */
+const served = ({ pool }: SparesView, { domain }: { readonly domain?: string }): boolean =>
+  pool.leases.some((lease) => domain !== undefined && lease.domain === domain && lease.sessions.length === 1);
 
 const recent = ({ now }: SparesView, { spareForMs }: PoolLimits, want: SpareWant | undefined): boolean =>
   want !== undefined && now - want.usedAt < spareForMs;
@@ -90,6 +113,7 @@ test('one is started only for what was used of late, where a slot is free, one a
           view.wants.find((want) => want.key === start),
         ),
       ).toBe(true);
+      expect(served(view, keyed({ key: start }))).toBe(false);
       expect(view.pool.leases.length).toBeLessThan(some.maxWarm);
       expect(view.pool.waiting).toBe(0);
       expect([some.persistent, end]).toEqual([true, []]);
@@ -112,6 +136,7 @@ test('what is kept is wanted, as it is now, and one of each; each that ends says
       for (const spare of left) {
         const want = view.wants.find((one) => one.key === spare.key);
         expect([recent(view, some, want), want?.stamp]).toEqual([true, spare.stamp]);
+        expect(served(view, spare)).toBe(false);
       }
       expect(new Set(left.map((spare) => spare.key)).size).toBe(left.length);
       expect(left.length).toBeLessThanOrEqual(some.spares);
@@ -150,17 +175,38 @@ test('obeyed again and again it comes to rest: the last used have one each', () 
   );
 });
 
-test('a session gets only one that is ready and started alike', () => {
+test('a session gets for itself only one that is ready and started alike, and none that can be shared', () => {
   fc.assert(
-    fc.property(spares, fc.record({ key, stamp }), (some, asked) => {
+    fc.property(spares, fc.record({ key, stamp }).map(keyed), (some, asked) => {
       const found = fitting(some, asked);
       const any = some.some(
-        (one) => one.phase === 'ready' && one.key === asked.key && one.stamp === asked.stamp,
+        (one) =>
+          one.domain === undefined &&
+          one.phase === 'ready' &&
+          one.key === asked.key &&
+          one.stamp === asked.stamp,
       );
       expect(found !== undefined).toBe(any);
       if (found !== undefined) expect(found).toMatchObject({ ...asked, phase: 'ready' });
     }),
   );
+});
+
+test('a session of a domain has a seat beside others before one in a spare, and one there before a slot, as long as it may be joined', () => {
+  const joined = { others: 0, spare: 0 };
+  fc.assert(
+    fc.property(views, limits, fc.constantFrom('c', 'd'), ({ pool }, some, domain) => {
+      const verdict = decideLease({ domain }, pool, some);
+      const open = pool.leases.filter((one) => one.domain === domain && one.hold?.kind !== 'ending');
+      const others = open.filter(({ sessions }) => sessions.length === 1);
+      const spare = open.filter(({ sessions }) => sessions.length === 0);
+      const [expected] = some.persistent ? [...others, ...spare] : [];
+      if (expected !== undefined) joined[others.length > 0 ? 'others' : 'spare'] += 1;
+      expect(verdict.kind === 'join' ? verdict.runtime : undefined).toBe(expected?.runtime);
+    }),
+    { numRuns: 1000 },
+  );
+  expect(Math.min(joined.others, joined.spare)).toBeGreaterThan(0);
 });
 
 test('for a slot the spares end before any process of a session, however long that was idle', () => {

@@ -84,3 +84,36 @@ test('the daemon is killed while both run: the same process goes on with both; a
   }
   await daemon.stop();
 });
+
+test('sessions have the process that was ready before them, and go on in it under the next daemon', async () => {
+  const { PATH: _, ...env } = real.codex.env;
+  const config = `[pool]\nspares = 1\nspareRestMs = 20\n${agentConfig(real)}`;
+  await using at = testHome({ config, root: real.root, env });
+  const daemon = await TestDaemon.start(at);
+  await daemon.request('DELETE', `/v1/sessions/${await open(daemon)}`);
+  const spare = async (): Promise<number> => {
+    for (;;) {
+      const { leases } = (await daemon.request('GET', '/v1/status')).body.pool;
+      for (const { sessions, pid, reason } of leases)
+        if (sessions.length === 0 && pid !== undefined && String(reason).startsWith('a spare process: '))
+          return pid;
+    }
+  };
+  const pid = await spare();
+  const sessions = await Promise.all([open(daemon), open(daemon, { mode: 'bypass' })]);
+  await Promise.all(sessions.map((one, n) => daemon.turn(one, `remember: the code is 471${String(n)}`)));
+  const started = sessions.map(async (one) => of(await daemon.events(one), 'runtime.started')[0]?.data);
+  const first = await Promise.all(started);
+  for (const data of first) expect(data).toMatchObject({ kind: 'shared', pid, resumed: false });
+  expect(first.filter((data) => data?.['spare'] === true)).toHaveLength(1);
+  await daemon.kill9();
+  const next = await TestDaemon.takeOver(at);
+  for (const [n, session] of sessions.entries()) {
+    expect((await next.turn(session, 'recall')).data['text']).toContain(`471${String(n)}`);
+    const events = await next.events(session);
+    checkJournal(events);
+    expect(of(events, 'runtime.started')).toHaveLength(1);
+  }
+  await next.stop();
+  expect(marked(at.path)).toEqual([]);
+});

@@ -13,7 +13,7 @@ const agentsDir = new URL('../agents/', import.meta.url).pathname;
 
 function homeWith(
   pool: string,
-  more: { readonly path?: string; readonly env?: Record<string, string> } = {},
+  more: { readonly path?: string; readonly codex?: string; readonly env?: Record<string, string> } = {},
 ): TestHome {
   const config = `
 [pool]
@@ -25,6 +25,8 @@ termAfterMs = 300
 killAfterMs = 300
 [agents.claude]
 path = "${more.path ?? `${agentsDir}fake-claude.mjs`}"
+[agents.codex]
+path = "${more.codex ?? `${agentsDir}fake-codex.mjs`}"
 `;
   return testHome({ config, ...(more.env === undefined ? {} : { env: more.env }) });
 }
@@ -190,6 +192,101 @@ test('a pool that is full with a spare in it has that spare for the session that
   expect((await daemon.turn(second, 'say two')).data['text']).toBe('two');
   expect(await startedOf(daemon, second)).toMatchObject([{ pid: spare.pid, spare: true }]);
   await daemon.stop();
+});
+
+/** A Codex of this home alone, and how it is updated. */
+function ownCodex(home: TestHome): { readonly update: () => void } {
+  const path = join(home.root, 'codex.mjs');
+  const config = join(home.path, 'config.toml');
+  writeFileSync(path, `#!/usr/bin/env node\nawait import('${agentsDir}fake-codex.mjs');\n`);
+  chmodSync(path, 0o755);
+  writeFileSync(config, readFileSync(config, 'utf8').replace('"CODEX"', `"${path}"`));
+  return { update: () => utimesSync(path, new Date(), new Date(Date.now() + 60_000)) };
+}
+
+async function closed(daemon: TestDaemon, ...sessions: readonly string[]): Promise<void> {
+  for (const session of sessions) await daemon.request('DELETE', `/v1/sessions/${session}`);
+}
+
+test('codex: the process that is ready takes whoever comes, as they are; it is not for other keys, not after an update, and ends first', async () => {
+  await using home = homeWith('maxWarm = 2', { codex: 'CODEX' });
+  const { update } = ownCodex(home);
+  const daemon = await TestDaemon.start(home);
+  await closed(daemon, await daemon.session('codex'));
+  const spare = await ready(daemon);
+  expect(spare).toMatchObject({ evictable: true, reason: expect.stringContaining('no session has it yet') });
+
+  // What is the thread's own does not tell them apart; both come at once.
+  const two = await Promise.all([
+    daemon.session('codex', { model: 'gpt-5.1', mode: 'bypass', env: { COLOUR: 'red' } }),
+    daemon.session('codex', { credentials: { githubToken: 'made-up-of-a-session' } }),
+  ]);
+  const said = await Promise.all(two.map((session, at) => daemon.turn(session, `say ${String(at)}`)));
+  expect(said.map(({ data }) => data['text'])).toEqual(['0', '1']);
+  const started = (await Promise.all(two.map((session) => startedOf(daemon, session)))).flat();
+  expect(started.map(({ kind, pid }) => [kind, pid])).toEqual([
+    ['shared', spare.pid],
+    ['shared', spare.pid],
+  ]);
+  expect(started.filter((one) => one['spare'] === true)).toHaveLength(1);
+  expect(readFileSync(`/proc/${String(spare.pid)}/environ`, 'utf8')).not.toContain('of-a-session');
+  // There is a seat left: nobody wants another.
+  expect((await leases(daemon)).map(({ sessions }) => sessions.toSorted())).toEqual([two.toSorted()]);
+  await closed(daemon, ...two);
+
+  const second = await ready(daemon, spare.pid);
+  update();
+  const fresh = await daemon.session('codex');
+  expect((await daemon.turn(fresh, 'say hello')).data['text']).toBe('hello');
+  expect((await startedOf(daemon, fresh))[0]?.['pid']).not.toBe(second.pid);
+  await until(() => !isThere(second.pid));
+  await closed(daemon, fresh);
+
+  // One whose process would be started with a key of its own.
+  const third = await ready(daemon, second.pid);
+  const keyed = await daemon.session('codex', { credentials: { openaiApiKey: 'made-up-of-a-session' } });
+  await daemon.turn(keyed, 'say hello');
+  expect(await startedOf(daemon, keyed)).not.toMatchObject([{ pid: third.pid }]);
+  expect(isThere(third.pid)).toBe(true);
+  const other = await daemon.session('claude');
+  await daemon.turn(other, 'say hello');
+  expect(isThere(third.pid)).toBe(false);
+  expect(of(await daemon.events(keyed), 'runtime.ended')).toEqual([]);
+  for (const session of [...two, fresh, keyed, other]) checkJournal(await daemon.events(session));
+  await daemon.stop();
+  expect(marked(home.path)).toEqual([]);
+});
+
+test('codex: kill -9 of the daemon before a session has the process ends it; behind that, it goes on with the message, once', async () => {
+  await using home = homeWith('maxWarm = 1\nwhenFull = "wait"');
+  const first = await TestDaemon.start(home);
+  const env = { FAKE_AGENT_LOG: join(home.cwd, 'received') };
+  await closed(first, await first.session('codex', { env }));
+  const unused = await ready(first);
+  await first.kill9();
+  const daemon = await TestDaemon.takeOver(home);
+  await until(() => !isThere(unused.pid));
+  expect(await leases(daemon)).toEqual([]);
+  const alone = await daemon.session('codex', { env });
+  await daemon.turn(alone, 'say one');
+  expect((await startedOf(daemon, alone))[0]).not.toHaveProperty('spare');
+  await closed(daemon, alone);
+
+  // The pool is full with it: who may have it needs no other slot.
+  const spare = await ready(daemon);
+  const session = await daemon.session('codex', { env });
+  const gate = join(home.cwd, 'gate');
+  const turn = await daemon.send(session, `hold ${gate}`);
+  await daemon.kill9();
+  const last = await TestDaemon.takeOver(home);
+  writeFileSync(gate, '');
+  expect((await last.ending(session, turn)).at(-1)?.type).toBe('turn.completed');
+  expect(await startedOf(last, session)).toMatchObject([{ kind: 'shared', pid: spare.pid, spare: true }]);
+  const received = readFileSync(env.FAKE_AGENT_LOG, 'utf8').split('\n').filter(Boolean);
+  expect(received.length).toBe(2);
+  for (const one of [alone, session]) checkJournal(await last.events(one));
+  await last.stop();
+  expect(marked(home.path)).toEqual([]);
 });
 
 test('an agent that was updated, and one whose files were edited, is started anew; its spare ends unused', async () => {

@@ -31,7 +31,7 @@ killAfterMs = 200
 maxLineMb = 2
 [pool]
 maxWarm = ${String(plan.maxWarm)}
-spares = ${plan.maxWarm > 2 ? '1' : '0'}
+spares = ${plan.maxWarm > 2 ? '2' : '0'}
 [agents.claude]
 path = "${paths.claude}"
 [agents.codex]
