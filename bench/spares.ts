@@ -1,6 +1,6 @@
 /**
- * Time from creating a session to the first token of its first message, sent in one go, on the real Claude and the fake model: with a process
- * started for it (cold), with one that was ready before (a spare), and with an MCP server that never answers, cold and ahead. The message to a
+ * Time from creating a session to the first token of its first message, sent in one go, on the real Claude and Codex and the fake model: with a process
+ * started for it (cold), with one that was ready before (a spare), and, of Claude, with an MCP server that never answers, cold and ahead. The message to a
  * warm session beside it.
  */
 import { startFakeModel } from '../src/testing/index.ts';
@@ -32,12 +32,15 @@ interface Opened extends AsyncDisposable {
   readonly daemon: BenchDaemon;
 }
 
+type Agent = 'claude' | 'codex';
+
 export async function spares(): Promise<void> {
   await using model = await startFakeModel();
   await using real = realAgents(model.url);
+  await ofCodex(real);
   await using cold = await opened(real, 0);
   await using ahead = await opened(real, 1);
-  const plain = await pairs(cold.daemon, ahead.daemon);
+  const plain = await pairs('claude', cold.daemon, ahead.daemon);
   const silent = await withSilentServer(cold.daemon, ahead.daemon);
   const [coldMs, spareMs, warmMs] = [plain.cold, plain.spare, plain.warm].map(median) as [
     number,
@@ -63,9 +66,26 @@ export async function spares(): Promise<void> {
   );
 }
 
+/** The only session at a time, so that each is the first in its process. */
+async function ofCodex(real: RealAgents): Promise<void> {
+  await using cold = await opened(real, 0);
+  await using ahead = await opened(real, 1);
+  const plain = await pairs('codex', cold.daemon, ahead.daemon);
+  const times = [
+    { what: 'cold', ms: round(median(plain.cold)) },
+    { what: 'spare', ms: round(median(plain.spare)) },
+    { what: 'second message of that session', ms: round(median(plain.warm)) },
+  ];
+  report('spares-codex', times, {
+    pairs: plain.cold.length,
+    spareOverCold: round(median(plain.spare.map((value, index) => value / (plain.cold[index] ?? 0))), 2),
+    spareOverWarm: round(median(plain.spare.map((value, index) => value / (plain.warm[index] ?? 0))), 2),
+  });
+}
+
 async function opened(real: RealAgents, spares: number): Promise<Opened> {
   const home = makeHome(`[pool]\nspares = ${String(spares)}\n${agentConfig(real)}`);
-  const { PATH: _, ...env } = real.claude.env;
+  const { PATH: _, ...env } = { ...real.claude.env, ...real.codex.env };
   const daemon = await BenchDaemon.start(home, env);
   return {
     daemon,
@@ -77,17 +97,18 @@ async function opened(real: RealAgents, spares: number): Promise<Opened> {
 }
 
 async function pairs(
+  agent: Agent,
   cold: BenchDaemon,
   ahead: BenchDaemon,
 ): Promise<{ cold: number[]; spare: number[]; warm: number[] }> {
   const figures = { cold: [] as number[], spare: [] as number[], warm: [] as number[] };
   // The first of each makes the directories of a new home, and is the reason for the first spare.
-  for (const daemon of [cold, ahead]) await createAndSend(daemon, {});
+  for (const daemon of [cold, ahead]) await createAndSend(daemon, { agent });
   for (let pair = 0; pair < PAIRS; pair += 1) {
     await spareOf(ahead);
     await sleep(500);
-    figures.cold.push((await createAndSend(cold, {})).first);
-    const { first, second } = await createAndSend(ahead, {});
+    figures.cold.push((await createAndSend(cold, { agent })).first);
+    const { first, second } = await createAndSend(ahead, { agent });
     figures.spare.push(first);
     figures.warm.push(second);
   }
@@ -110,10 +131,10 @@ async function withSilentServer(
 
 async function createAndSend(
   daemon: BenchDaemon,
-  more: Readonly<Record<string, unknown>>,
+  { agent = 'claude', ...more }: Readonly<Record<string, unknown>> & { readonly agent?: Agent },
 ): Promise<{ readonly first: number; readonly second: number }> {
   const began = performance.now();
-  const session = await daemon.session('claude', more);
+  const session = await daemon.session(agent, more);
   const stream = await RawStream.open(daemon, session);
   const say = async (since: number): Promise<number> => {
     const delta = stream.next('event: message.delta');

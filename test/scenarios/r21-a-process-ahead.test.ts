@@ -284,7 +284,17 @@ test('codex: kill -9 of the daemon before a session has the process ends it; beh
   expect(await startedOf(last, session)).toMatchObject([{ kind: 'shared', pid: spare.pid, spare: true }]);
   const received = readFileSync(env.FAKE_AGENT_LOG, 'utf8').split('\n').filter(Boolean);
   expect(received.length).toBe(2);
-  for (const one of [alone, session]) checkJournal(await last.events(one));
+  await closed(last, session, await last.session('codex', { env }));
+  // Codex reads this at its start.
+  const former = await ready(last);
+  mkdirSync(join(home.root, '.codex'));
+  writeFileSync(join(home.root, '.codex', 'auth.json'), '{}');
+  const another = await last.session('codex', { env });
+  await last.turn(another, 'say two');
+  expect((await startedOf(last, another))[0]?.['pid']).not.toBe(former.pid);
+  await closed(last, another);
+  await ready(last, former.pid);
+  for (const one of [alone, session, another]) checkJournal(await last.events(one));
   await last.stop();
   expect(marked(home.path)).toEqual([]);
 });
