@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { claude } from '../../src/agents/claude/index.ts';
 import { codex } from '../../src/agents/codex/index.ts';
+import { sharedCodex } from '../../src/agents/codex/shared/index.ts';
 import type { Dialect } from '../../src/agents/dialect.ts';
 import type { Installed } from './agent.ts';
 import type { Kit, Words } from './kit.ts';
+import { oneSeatOf } from './one-seat.ts';
 
 const AGENTS = path.resolve(import.meta.dirname, '../agents');
 
@@ -88,12 +90,17 @@ export const fakeClaude = async (faults = ''): Promise<Kit> =>
     faults,
   );
 
-export const fakeCodex = async (): Promise<Kit> =>
-  fake(codex, {
-    file: 'fake-codex.mjs',
-    refusals: refusals({ 401: 'auth_failed', 429: 'rate_limited', 500: 'model_error' }),
-    silence: 'hang-soft@5',
-    bypass: 'any time',
-    lostConversation: 'new',
-    wakes: false,
-  });
+const CODEX: Fake = {
+  file: 'fake-codex.mjs',
+  refusals: refusals({ 401: 'auth_failed', 429: 'rate_limited', 500: 'model_error' }),
+  silence: 'hang-soft@5',
+  bypass: 'any time',
+  lostConversation: 'new',
+  wakes: false,
+};
+
+export const fakeCodex = async (): Promise<Kit> => fake(codex, CODEX);
+
+/** A seat in a process whose other seat streams. */
+export const fakeSharedCodex = async (): Promise<Kit> =>
+  fake(oneSeatOf(sharedCodex, 'stream 20000 words 5 ms'), CODEX);

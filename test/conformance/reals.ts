@@ -1,8 +1,11 @@
 /** The real CLIs as kits, on a fake model of their own: words of docs/fake-model.md, no faults. */
 import { claude, type ClaudeState } from '../../src/agents/claude/index.ts';
 import { codex, type CodexState } from '../../src/agents/codex/index.ts';
+import { sharedCodex, type SharedState } from '../../src/agents/codex/shared/index.ts';
+import type { Dialect } from '../../src/agents/dialect.ts';
 import { type FakeModel, startFakeModel } from '../../src/testing/index.ts';
 import { type RealAgents, realAgents } from '../support/real-agents.ts';
+import { oneSeatOf } from './one-seat.ts';
 import type { Kit, Words } from './kit.ts';
 
 /** With what the tests of one agent alone need besides. */
@@ -66,10 +69,19 @@ const IMPATIENT = {
 };
 
 export async function realCodex(): Promise<RealKit<CodexState>> {
+  return codexWith(codex);
+}
+
+/** A seat in a process whose other seat has a turn that goes on. */
+export async function realSharedCodex(): Promise<RealKit<SharedState>> {
+  return codexWith(oneSeatOf(sharedCodex, 'say not yet\nhold never'));
+}
+
+async function codexWith<S>(dialect: Dialect<S>): Promise<RealKit<S>> {
   return real({
     ...(await place()),
     of: (agents) => ({
-      dialect: codex,
+      dialect,
       binary: { path: agents.codex.binary },
       settings: { cwd: agents.cwd, env: agents.codex.env, agentOptions: { config: IMPATIENT } },
       acts: true,
