@@ -32,7 +32,8 @@ interface Opened extends AsyncDisposable {
   readonly daemon: BenchDaemon;
 }
 
-type Agent = 'claude' | 'codex';
+/** What a session is created with; of Claude if it does not say. */
+type More = Readonly<Record<string, unknown>> & { readonly agent?: 'claude' | 'codex' };
 
 export async function spares(): Promise<void> {
   await using model = await startFakeModel();
@@ -40,7 +41,7 @@ export async function spares(): Promise<void> {
   await ofCodex(real);
   await using cold = await opened(real, 0);
   await using ahead = await opened(real, 1);
-  const plain = await pairs('claude', cold.daemon, ahead.daemon);
+  const plain = await pairs({ agent: 'claude' }, cold.daemon, ahead.daemon);
   const silent = await withSilentServer(cold.daemon, ahead.daemon);
   const [coldMs, spareMs, warmMs] = [plain.cold, plain.spare, plain.warm].map(median) as [
     number,
@@ -70,7 +71,7 @@ export async function spares(): Promise<void> {
 async function ofCodex(real: RealAgents): Promise<void> {
   await using cold = await opened(real, 0);
   await using ahead = await opened(real, 1);
-  const plain = await pairs('codex', cold.daemon, ahead.daemon);
+  const plain = await pairs({ agent: 'codex', env: real.codex.env }, cold.daemon, ahead.daemon);
   const times = [
     { what: 'cold', ms: round(median(plain.cold)) },
     { what: 'spare', ms: round(median(plain.spare)) },
@@ -97,18 +98,18 @@ async function opened(real: RealAgents, spares: number): Promise<Opened> {
 }
 
 async function pairs(
-  agent: Agent,
+  more: More,
   cold: BenchDaemon,
   ahead: BenchDaemon,
 ): Promise<{ cold: number[]; spare: number[]; warm: number[] }> {
   const figures = { cold: [] as number[], spare: [] as number[], warm: [] as number[] };
   // The first of each makes the directories of a new home, and is the reason for the first spare.
-  for (const daemon of [cold, ahead]) await createAndSend(daemon, { agent });
+  for (const daemon of [cold, ahead]) await createAndSend(daemon, more);
   for (let pair = 0; pair < PAIRS; pair += 1) {
     await spareOf(ahead);
     await sleep(500);
-    figures.cold.push((await createAndSend(cold, { agent })).first);
-    const { first, second } = await createAndSend(ahead, { agent });
+    figures.cold.push((await createAndSend(cold, more)).first);
+    const { first, second } = await createAndSend(ahead, more);
     figures.spare.push(first);
     figures.warm.push(second);
   }
@@ -131,7 +132,7 @@ async function withSilentServer(
 
 async function createAndSend(
   daemon: BenchDaemon,
-  { agent = 'claude', ...more }: Readonly<Record<string, unknown>> & { readonly agent?: Agent },
+  { agent = 'claude', ...more }: More,
 ): Promise<{ readonly first: number; readonly second: number }> {
   const began = performance.now();
   const session = await daemon.session(agent, more);

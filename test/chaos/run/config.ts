@@ -32,6 +32,8 @@ maxLineMb = 2
 [pool]
 maxWarm = ${String(plan.maxWarm)}
 spares = ${plan.maxWarm > 2 ? '2' : '0'}
+spareRestMs = 10
+sessionsPerProcess = ${plan.maxWarm > 2 ? '2' : '50'}
 [agents.claude]
 path = "${paths.claude}"
 [agents.codex]
