@@ -45,6 +45,19 @@ export class Out {
     this.#torn = undefined;
   }
 
+  /** One line in many pieces: `act` is given what writes one. What else is written meanwhile comes behind them. */
+  async alone(act) {
+    while (this.#torn !== undefined) await this.#torn;
+    const { promise, resolve } = Promise.withResolvers();
+    this.#torn = promise;
+    try {
+      await act((bytes) => this.#put(bytes));
+    } finally {
+      this.#torn = undefined;
+      resolve();
+    }
+  }
+
   async #halves(bytes, ms) {
     const half = Math.ceil(bytes.length / 2);
     await this.#put(bytes.subarray(0, half));

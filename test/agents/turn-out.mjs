@@ -115,11 +115,18 @@ export class TurnOut {
       const megabytes = Number(this.#faults.argument(name, '1'));
       if (!this.#faults.takes(name)) continue;
       const piece = Buffer.alloc(64 * 1024, 'x');
+      const open = name === 'huge-no-newline';
       try {
-        for (let left = megabytes * 16; left > 0; left -= 1) await this.#write(piece, ending);
-        if (name === 'huge-no-newline') await this.wait(never());
+        await this.#out.alone(async (put) => {
+          for (let left = megabytes * 16; left > 0; left -= 1) {
+            const written = put(piece);
+            await (ending ? written : this.wait(written));
+          }
+          if (!open) await put('\n');
+        });
+        if (open) await this.wait(never());
       } finally {
-        await this.#out.write('\n');
+        if (open) await this.#out.write('\n');
       }
     }
   }

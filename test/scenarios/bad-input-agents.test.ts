@@ -81,14 +81,14 @@ describe.each(['claude', 'codex'])('%s', (agent) => {
     checkJournal(await daemon.events(session));
   });
 
-  test('prints 300 MB without a newline: daemon and keeper stay small, the turn ends once, the next is answered', async () => {
+  test('prints 120 MB without a newline: daemon and keeper stay small, the turn ends once, the next is answered', async () => {
     const session = await daemon.session(agent);
     await daemon.turn(session, 'say warm');
     const { body } = await daemon.request('GET', '/v1/status');
     const pids: readonly number[] = [body.daemon.pid, body.keeper.pid];
     pids.forEach(forgetPeak);
     const before = pids.map(peakMb);
-    const turn = await daemon.send(session, 'huge-no-newline:300');
+    const turn = await daemon.send(session, 'huge-no-newline:120');
     const events = await daemon.ending(session, turn);
     const grown = pids.map((pid, index) => peakMb(pid) - (before[index] ?? 0));
     expect(events.at(-1)?.data['code']).toBe('inactivity_timeout');
@@ -99,14 +99,14 @@ describe.each(['claude', 'codex'])('%s', (agent) => {
     checkJournal(await daemon.events(session));
   });
 
-  test('prints a line of 300 MB: it is cut with a notice, daemon and keeper stay small, the turn completes', async () => {
+  test('prints a line of 120 MB: it is cut with a notice, daemon and keeper stay small, the turn completes', async () => {
     const session = await daemon.session(agent);
     await daemon.turn(session, 'say warm');
     const { body } = await daemon.request('GET', '/v1/status');
     const pids: readonly number[] = [body.daemon.pid, body.keeper.pid];
     pids.forEach(forgetPeak);
     const before = pids.map(peakMb);
-    const turn = await daemon.send(session, 'huge-line:300\nsay behind it');
+    const turn = await daemon.send(session, 'huge-line:120\nsay behind it');
     const events = await daemon.ending(session, turn);
     const grown = pids.map((pid, index) => peakMb(pid) - (before[index] ?? 0));
     expect(events.at(-1)?.type).toBe('turn.completed');
