@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { sleep } from '../async/after.ts';
 import { connectHome } from '../client/index.ts';
-import { isAlive, processEnvironment } from '../daemon/index.ts';
+import { isAlive, processEnvironment, readConfig } from '../daemon/index.ts';
 import { ERROR_TABLE, messageOf, PilotlightError, type ErrorCode } from '../protocol/index.ts';
 import type { Output } from './output.ts';
 
@@ -103,7 +103,7 @@ async function firstLine(
   lines.once('close', () => said.resolve(undefined));
   child.once('error', () => said.resolve(undefined));
   const late = new AbortController();
-  const text = await Promise.race([said.promise, sleep(START_MS, late.signal).then(() => undefined)]);
+  const text = await Promise.race([said.promise, sleep(startMs(home), late.signal).then(() => undefined)]);
   late.abort();
   lines.close();
   pipe.destroy();
@@ -111,6 +111,17 @@ async function firstLine(
   throw new PilotlightError('internal', `The daemon did not come up. The end of ${file}:\n${tail(file)}`, {
     fix: 'See `pilotlight logs`.',
   });
+}
+
+/** A keyring is asked up to three times, each within its own bound. */
+function startMs(home: string): number {
+  try {
+    const { store, keyringTimeoutMs } = readConfig(home, processEnvironment()).secrets;
+    return store === 'keyring' ? START_MS + 3 * keyringTimeoutMs : START_MS;
+  } catch {
+    // The daemon says what is wrong with it.
+    return START_MS;
+  }
 }
 
 function openLog(home: string, file: string): number {

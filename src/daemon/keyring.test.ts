@@ -5,21 +5,10 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { SecretStore } from '../host/index.ts';
 import { createDirectHost } from '../process/index.ts';
 import { newId } from '../protocol/index.ts';
+import { SECRET_TOOL } from '../../test/support/secret-tool.ts';
 import { checkConfig } from './config.ts';
 import { homeKey, tryKeyring, type KeyringOptions } from './keyring.ts';
 import { openSecrets } from './secret-store.ts';
-
-/** Keeps what it is given in a file named after the account; `locked`: as if there were nothing; `forgets`: takes and drops; `hangs`. */
-const SECRET_TOOL = `#!/bin/sh
-state="$(dirname "$0")/kept"; mkdir -p "$state"; printf '%s\\n' "$*" >> "$state/argv"
-[ -e "$state/hangs" ] && exec sleep 60
-for account; do :; done
-case "$1" in
-  store) value="$(cat)"; [ -e "$state/forgets" ] || printf '%s' "$value" > "$state/$account.key" ;;
-  lookup) [ -e "$state/locked" ] && exit 1; [ -e "$state/$account.key" ] || exit 1; cat "$state/$account.key" ;;
-  clear) rm -f "$state/$account.key" ;;
-esac
-`;
 
 /** As macOS has it: the value comes by stdin. */
 const SECURITY = `#!/bin/sh

@@ -9,6 +9,7 @@ import { messageOf, PilotlightError, VERSION } from '../protocol/index.ts';
 import { homeOf, processEnvironment, readConfig, type Config } from './config.ts';
 import { startDaemon, STOP_GRACE_MS, type Daemon } from './daemon.ts';
 import { homeFault, openHome, type Home } from './home.ts';
+import { tryKeyring } from './keyring.ts';
 import { replaceDaemon } from './replace.ts';
 
 const READY_FD = 3;
@@ -30,7 +31,10 @@ export async function runDaemon(
 ): Promise<number> {
   try {
     const given = readArguments(argv);
-    if (given.check) return say({ ok: true, version: VERSION });
+    if (given.check) {
+      await checkKeyring(given.config);
+      return say({ ok: true, version: VERSION });
+    }
     const daemon = await begin(given, argv);
     if (given.stopKeeper) {
       await daemon.stop(0);
@@ -64,6 +68,12 @@ export async function runDaemon(
     );
     return known ? error.exitCode : 1;
   }
+}
+
+/** What a daemon would need of the keyring, before the one that runs makes room for it. */
+async function checkKeyring({ secrets }: Config): Promise<void> {
+  if (secrets.persist && secrets.store === 'keyring')
+    await tryKeyring(processEnvironment(), secrets.keyringTimeoutMs);
 }
 
 async function begin(given: Arguments, argv: readonly string[]): Promise<Daemon> {

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { command, pilotlight, said } from '../support/command.ts';
 import { gone, testHome, type TestHome } from '../support/daemon.ts';
 import { identityOf, type Identity } from '../support/processes.ts';
+import { SECRET_TOOL } from '../support/secret-tool.ts';
 import { VAULT } from '../support/vault.ts';
 
 /** start, stop, restart, status: the daemon as the command line sees it. */
@@ -73,6 +74,22 @@ test('another address than loopback needs --expose', async () => {
   const { code, stderr } = await start('--host', '0.0.0.0');
   expect(code).toBe(2);
   expect(stderr).toContain('--expose');
+});
+
+test('restart while the keyring is locked: said so, and the daemon that runs goes on', async () => {
+  const tools = join(home.root, 'tools');
+  mkdirSync(join(tools, 'kept'), { recursive: true });
+  writeFileSync(join(tools, 'secret-tool'), SECRET_TOOL, { mode: 0o755 });
+  const file = join(home.path, 'config.toml');
+  writeFileSync(file, `${readFileSync(file, 'utf8')}\n[secrets]\nstore = "keyring"\n`);
+  const env = { PATH: `${tools}:${home.env['PATH'] ?? ''}` };
+  expect((await pilotlight(home, ['start', '--port', '0'], { env })).code).toBe(0);
+  const { pid } = recorded('daemon.json');
+  writeFileSync(join(tools, 'kept', 'locked'), '');
+  const { code, stderr } = await pilotlight(home, ['restart'], { env });
+  expect([code, stderr]).toEqual([1, expect.stringContaining('keyring')]);
+  expect(recorded('daemon.json').pid).toBe(pid);
+  expect((await pilotlight(home, ['status'])).code).toBe(0);
 });
 
 test('stop ends the keeper also when only it lives', async () => {

@@ -156,6 +156,16 @@ test('claude: a person edits the input, and the agent uses the edited one', asyn
   expect(textOf(events, request.turn)).toContain('permission: allowed: touch edited');
 });
 
+test('claude: an edited input of another shape than an object is refused by name, and the request stays open', async () => {
+  const request = await asked('claude');
+  for (const input of ['touch edited', 5, ['touch', 'edited'], null]) {
+    const { status, body } = await answer(request, { decision: 'allow', input });
+    expect([status, body.code]).toEqual([400, 'bad_request']);
+    expect(body.detail).toContain('input');
+  }
+  expect((await answer(request, { decision: 'allow' })).status).toBe(200);
+});
+
 test('codex: an edited input that it would not take is refused', async () => {
   const request = await asked('codex');
   const { status, body } = await answer(request, { decision: 'allow', input: { command: 'touch edited' } });

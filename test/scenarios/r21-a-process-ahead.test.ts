@@ -139,7 +139,7 @@ test('a session that brings secrets neither gets a spare nor leaves one', async 
   const secrets = [
     { credentials: { anthropicApiKey: 'made-up-of-a-session' } },
     { env: { ANTHROPIC_API_KEY: 'made-up-of-a-session' } },
-    { mcpServers: { tools: { command: 'true', env: { TOKEN: 'of-a-session' } } } },
+    { mcpServers: { tools: { command: 'true', env: { TOKEN: 'made-up-of-a-session' } } } },
   ];
   for (const more of secrets) {
     const session = await daemon.session('claude', more);
@@ -229,7 +229,7 @@ test('codex: the process that is ready takes whoever comes, as they are; it is n
     ['shared', spare.pid],
   ]);
   expect(started.filter((one) => one['spare'] === true)).toHaveLength(1);
-  expect(readFileSync(`/proc/${String(spare.pid)}/environ`, 'utf8')).not.toContain('of-a-session');
+  expect(readFileSync(`/proc/${String(spare.pid)}/environ`, 'utf8')).not.toContain('made-up-of-a-session');
   // There is a seat left: nobody wants another.
   expect((await leases(daemon)).map(({ sessions }) => sessions.toSorted())).toEqual([two.toSorted()]);
   await closed(daemon, ...two);

@@ -24,7 +24,7 @@ const audited = (): Record<string, unknown>[] =>
 test('changes, streams and refusals are told with token, route, session and outcome; nothing of bodies or secrets', async () => {
   const made = (await daemon.request('POST', '/v1/tokens', { scopes: ['send'], name: 'ci' })).body;
   const session = await daemon.session('claude', {
-    env: { MY_SETTING: 'a-secret-value' },
+    env: { MY_SETTING: 'made-up-secret-value' },
     credentials: { anthropicApiKey: 'sk-ant-made-up-very-secret' },
     name: 'a-private-name',
   });
@@ -34,7 +34,7 @@ test('changes, streams and refusals are told with token, route, session and outc
   ).body.id;
   await daemon.ending(session, turn);
   await daemon.request('DELETE', `/v1/sessions/${session}`, undefined, send);
-  await daemon.request('GET', '/v1/status?token=a-token-in-a-url', undefined, {
+  await daemon.request('GET', '/v1/status?token=made-up-token-in-a-url', undefined, {
     authorization: 'Bearer wrong',
   });
   await daemon.request('POST', '/v1/sessions/a-secret-as-an-id/turns', { input: 'x' });

@@ -1,10 +1,9 @@
 /** What all tests of a file share: made before the first, ended behind the last, what was made last first. */
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
 import { startFakeModel, type FakeModel } from '../../src/testing/index.ts';
 import { TestDaemon, testHome, type TestHome } from './daemon.ts';
 import { marked } from './processes.ts';
 import { realAgents, type RealAgents } from './real-agents.ts';
-import { until } from './until.ts';
 
 interface ServedOptions extends NonNullable<Parameters<typeof testHome>[0]> {
   /** No process of it may be there once it was stopped. */
@@ -32,9 +31,7 @@ export function daemonForAll(give: (made: Served) => void, options: () => Served
   });
   afterAll(async () => {
     await running?.().stop();
-    // A sandboxed helper of Codex that was just being started ends by itself, when its stdin does.
-    const { path } = home ?? {};
-    if (wanted.nothingLeft === true && path !== undefined) await until(() => marked(path).length === 0);
+    if (wanted.nothingLeft === true && home !== undefined) expect(marked(home.path)).toEqual([]);
     await home?.[Symbol.asyncDispose]();
   });
 }

@@ -5,15 +5,13 @@
 import type { AgentCommand } from '../../session/ports.ts';
 import type { AgentSettings, Json } from '../dialect.ts';
 import type { ConfigView, RpcError } from './messages.ts';
-import { isClosing, isConfigured, isPlain, turnSettings } from './settings.ts';
+import { isConfigured, isPlain, turnSettings } from './settings.ts';
 import { BOUNDS, cutText, pushed, write, type CodexState, type Work } from './state.ts';
 
 /** What the turns of a thread that is opened with these go by. */
 export function toldAtStart(settings: AgentSettings, seen: ConfigView | undefined): CodexState['told'] {
   const { mode, model, judged = false } = settings;
-  const plain = isPlain(settings, seen);
-  const closing = isClosing(settings, seen);
-  return { mode, model: model?.slice(0, BOUNDS.id * 2) ?? null, judged, plain, closing };
+  return { mode, model: model?.slice(0, BOUNDS.id * 2) ?? null, judged, plain: isPlain(settings, seen) };
 }
 
 export function tell(work: Work, wanted: Extract<AgentCommand, { kind: 'settings' }>): void {
@@ -25,7 +23,7 @@ export function tell(work: Work, wanted: Extract<AgentCommand, { kind: 'settings
   if (pending.length >= BOUNDS.pending) return refuse(work, 'Codex has not answered earlier requests');
   const model = wanted.model ?? told.model;
   const settings: Record<string, Json> = {
-    ...(moves ? turnSettings(wanted.mode, told) : {}),
+    ...(moves ? turnSettings(wanted.mode, told.judged) : {}),
     ...(model !== null && model !== told.model ? { model } : {}),
   };
   const { state } = work;

@@ -132,9 +132,7 @@ function opened(work: SharedWork, member: Opening, result: unknown): void {
 }
 
 function toldBy({ told, seen }: Opening): Opening['told'] {
-  if (told === null) return null;
-  const plain = seen?.plain === true;
-  return { ...told, plain: told.plain && plain, closing: told.closing && plain };
+  return told === null ? null : { ...told, plain: told.plain && seen?.plain === true };
 }
 
 function gone(work: SharedWork, { seat, unwanted }: Opening): void {
