@@ -87,7 +87,7 @@ for (const agent of ['claude', 'codex']) {
         daemon.request('POST', `/v1/sessions/${session}/interrupt`),
       ]);
       expect([200, 409]).toContain(answer.status);
-      expect(interrupt.status).toBe(202);
+      expect(['202', '409 no_turn']).toContain(Object.keys(counted([interrupt]))[0]);
       await daemon.ending(session, turn);
       const events = await daemon.events(session);
       expect(events.filter(({ type }) => type === 'permission.resolved')).toHaveLength(1);
