@@ -4,7 +4,13 @@
  */
 import type { Child, ChildExit, ChildHost, ChildListener, SpawnSpec } from '../../src/process/ports.ts';
 
-export type Brain = (line: string, print: (text: string) => void, exit: (code: number) => void) => void;
+/** `child`: which of them it is. */
+export type Brain = (
+  line: string,
+  print: (text: string) => void,
+  exit: (code: number) => void,
+  child: string,
+) => void;
 
 interface Kept {
   readonly spec: SpawnSpec;
@@ -52,6 +58,27 @@ export class MemoryKeeper {
   /** The daemon is gone: nobody listens. */
   cutOff(): void {
     for (const kept of this.children.values()) kept.listener = undefined;
+  }
+
+  /** A child says something by itself. */
+  print(id: string, text: string): void {
+    const kept = this.children.get(id);
+    if (kept === undefined) throw new Error(`there is no child ${id}`);
+    kept.output = Buffer.concat([kept.output, Buffer.from(text)]);
+    setImmediate(() => this.#deliver(kept));
+  }
+
+  /** A child dies. */
+  kill(id: string, code = 9): void {
+    const kept = this.children.get(id);
+    if (kept !== undefined) this.#exit(kept, code);
+  }
+
+  /** The keeper itself dies, and its children with it. */
+  die(): void {
+    const all = [...this.children.values()];
+    this.children.clear();
+    for (const { listener } of all) listener?.lost('the keeper is gone');
   }
 
   /** A daemon's connection. */
@@ -132,6 +159,7 @@ export class MemoryKeeper {
       },
       // As the real one: that a write went through is known before the exit that it caused.
       (code) => void setImmediate(() => this.#exit(kept, code)),
+      kept.spec.id,
     );
   }
 

@@ -4,7 +4,7 @@
  */
 import type { AgentSettings, Dialect } from '../../src/agents/dialect.ts';
 import type { ChildHost } from '../../src/process/ports.ts';
-import { SessionHost } from '../../src/host/index.ts';
+import { SessionHost, type RuntimeFactory } from '../../src/host/index.ts';
 import { createSecretStore } from '../../src/host/secrets.ts';
 import { DEFAULT_POOL_LIMITS, type PoolLimits } from '../../src/pool/index.ts';
 import { Lifetime } from '../../src/runtime/lifetime.ts';
@@ -105,7 +105,17 @@ export interface ToyHostOptions {
   /** Changes what the keeper is to this daemon. */
   readonly children?: (children: ChildHost) => ChildHost;
   readonly report?: (error: unknown) => void;
+  /** Sessions share processes: see `sharedBy` in toy-shared.ts. */
+  readonly sharing?: (at: ToyProcesses) => ToySharing;
 }
+
+export interface ToyProcesses {
+  readonly journal: MemoryJournal;
+  readonly children: ChildHost;
+  readonly report: (error: unknown) => void;
+}
+
+export type ToySharing = Pick<RuntimeFactory, 'domainOf' | 'share'>;
 
 /** A daemon's host on a journal and a keeper in memory. */
 export async function toyHost(
@@ -121,12 +131,16 @@ export async function toyHost(
       if (!journal.dead) throw error;
     });
   const agent = { id: 'toy', kind: 'toy', available: true };
+  const sharing = options.sharing?.({ journal, children, report }) ?? {};
   const host = new SessionHost({
     journal,
     agents: { find: async () => agent, list: async () => [agent], checkOptions: () => undefined },
     secrets: createSecretStore({ persist: false }),
     credentials: { expired: () => false, handOver: () => undefined },
-    keyOf: async ({ spec }) => ({ key: spec.agent, stamp: '' }),
+    keyOf: async ({ spec }) => {
+      const domain = sharing.domainOf?.(spec);
+      return domain === undefined ? { key: spec.agent, stamp: '' } : { key: domain, domain, stamp: '' };
+    },
     mostSessions: 1000,
     roots: [],
     closed: [],
@@ -140,6 +154,7 @@ export async function toyHost(
     describe: () => Promise.reject(new Error('not here')),
     report,
     runtimes: {
+      ...sharing,
       create: ({ id, session, slot, onGone, onMeasured }) =>
         new Lifetime({
           id,

@@ -1,0 +1,120 @@
+import { expect, test } from 'vitest';
+import type { SessionHost } from '../../src/host/index.ts';
+import type { SessionEvent } from '../../src/protocol/index.ts';
+import { MemoryJournal } from '../support/memory-journal.ts';
+import { MemoryKeeper, type Brain } from '../support/memory-keeper.ts';
+import { toyHost, toySettings, type ToyHostOptions } from '../support/toy.ts';
+import { sharedBy, sharedToyBrain, type ToySharingOptions } from '../support/toy-shared.ts';
+import { until } from '../support/until.ts';
+
+/** What goes wrong with one seat of a shared process while others have theirs: each turn ends once, and no neighbour pays for it (R9, P1, P5). */
+
+const BY = { by: { kind: 'client' as const } };
+
+interface Daemon {
+  readonly host: SessionHost;
+  readonly journal: MemoryJournal;
+  readonly reported: unknown[];
+}
+
+async function daemon(
+  keeper: MemoryKeeper,
+  sharing: ToySharingOptions = {},
+  more: ToyHostOptions & { readonly journal?: MemoryJournal } = {},
+): Promise<Daemon> {
+  const { journal = new MemoryJournal(), ...options } = more;
+  const reported: unknown[] = [];
+  const report = (error: unknown): void => void reported.push(error);
+  const host = await toyHost(journal, keeper, { report, ...options, sharing: sharedBy(sharing) });
+  return { host, journal, reported };
+}
+
+async function session({ host }: Daemon, domain?: string): Promise<string> {
+  const label = domain === undefined ? {} : { domain };
+  return (await host.create({ agent: 'toy', cwd: '/', ...label }, BY)).value.id;
+}
+
+function of({ journal }: Pick<Daemon, 'journal'>, id: string): SessionEvent[] {
+  return journal.all.filter((event) => event.session === id);
+}
+
+function types(at: Pick<Daemon, 'journal'>, id: string): string[] {
+  return of(at, id).map((event) => event.type);
+}
+
+async function ending(at: Daemon, id: string, turn: string): Promise<SessionEvent> {
+  const ended = (event: SessionEvent): boolean =>
+    event.turn === turn && /^turn\.(completed|failed|interrupted)$/.test(event.type);
+  await until(() => of(at, id).some(ended));
+  expect(of(at, id).filter(ended)).toHaveLength(1);
+  return of(at, id).find(ended)!;
+}
+
+async function send({ host }: Daemon, id: string): Promise<string> {
+  return (await host.send(id, { input: 'hi' }, BY)).value.id;
+}
+
+/** Its turn is complete: it has a seat, and rests. */
+async function seated(at: Daemon, domain?: string): Promise<string> {
+  const id = await session(at, domain);
+  expect((await ending(at, id, await send(at, id))).type).toBe('turn.completed');
+  return id;
+}
+
+/** Who has a seat by the rows in the journal. */
+function seats({ journal }: Daemon): string[] {
+  return journal.runtimes().flatMap(({ state }) => {
+    const { seats: rows } = state as { seats?: { seats: { session: string; phase: string }[] } };
+    return (rows?.seats ?? []).map((seat) => `${seat.session} ${seat.phase}`);
+  });
+}
+
+const calm = sharedToyBrain(['some']);
+
+/** As it does usually, but for what `odd` says true to. */
+function but(odd: (...said: Parameters<Brain>) => boolean): Brain {
+  return (...said) => {
+    if (!odd(...said)) calm(...said);
+  };
+}
+
+test('two sessions share a process, one after the other, and the last one ends it', async () => {
+  const keeper = new MemoryKeeper(calm);
+  const at = await daemon(keeper);
+  const [a, b] = [await seated(at), await seated(at)];
+  expect(keeper.received.filter((line) => line === 'hello')).toHaveLength(1);
+  await at.host.close(a, BY);
+  await until(() => types(at, a).includes('runtime.ended'));
+  await at.host.close(b, BY);
+  await until(() => types(at, b).includes('runtime.ended'));
+  await until(() => at.journal.runtimes().length === 0 && keeper.children.size === 0);
+  expect(at.reported).toEqual([]);
+});
+
+test('a conversation that is never opened fails its session in time, and costs the neighbour nothing', async () => {
+  let asked = 0;
+  const keeper = new MemoryKeeper(but((line) => line.startsWith('j ') && (asked += 1) === 2));
+  const at = await daemon(keeper, { threadTimeoutMs: 30 });
+  const a = await seated(at);
+  const late = await session(at);
+  await until(() => types(at, late).includes('notice'));
+  expect(of(at, late).find((event) => event.type === 'notice')?.data).toMatchObject({
+    code: 'start_timeout',
+  });
+  expect(seats(at)).toEqual([`${a} in`]);
+  expect((await ending(at, a, await send(at, a))).type).toBe('turn.completed');
+  expect((await ending(at, late, await send(at, late))).type).toBe('turn.completed');
+  expect(types(at, a)).not.toContain('runtime.ended');
+  expect(at.reported).toEqual([]);
+});
+
+test('a conversation that is never closed lets its session go in time, and costs the neighbour nothing', async () => {
+  const keeper = new MemoryKeeper(but((line) => line.startsWith('l ')));
+  const at = await daemon(keeper, { threadTimeoutMs: 30 });
+  const [a, b] = [await seated(at), await seated(at)];
+  await at.host.close(a, BY);
+  await until(() => types(at, a).includes('runtime.ended'));
+  expect(seats(at)).toEqual([`${b} in`]);
+  expect((await ending(at, b, await send(at, b))).type).toBe('turn.completed');
+  expect(at.reported).toEqual([]);
+});
