@@ -248,7 +248,10 @@ export class Members implements Hearers {
       draft,
       this.#seats.filter((one) => one.id !== seat.id),
     );
-    draft.afterCommit(() => this.#options.onGone(seat));
+    draft.afterCommit(() => {
+      this.#redacting?.forget(seat.id);
+      this.#options.onGone(seat);
+    });
   }
 
   #become(draft: Draft, seats: readonly Seat[]): void {

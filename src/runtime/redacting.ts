@@ -77,7 +77,7 @@ export class Redacting {
       case 'ask':
         return [{ ...signal, ask: this.#ask(signal.ask) }];
       case 'ended':
-        return [...this.#rest(), { ...signal, outcome: this.#outcome(signal.outcome) }];
+        return [...this.#rest(signal.to), { ...signal, outcome: this.#outcome(signal.outcome) }];
       case 'notice':
         return [this.#notice(signal)];
       case 'settings':
@@ -109,11 +109,20 @@ export class Redacting {
     return shown === '' ? [] : [{ ...signal, text: shown }];
   }
 
-  /** The turn is over and these streams were never completed: what was held back is said. */
-  #rest(): Addressed[] {
-    const rest = [...this.#held.values()].map((one) => ({ ...one, text: this.mask(one.text) }));
-    this.#held.clear();
-    return rest;
+  /** What is held back for this one is not waited for any more: it is gone. */
+  forget(to: string): void {
+    this.#take(to);
+  }
+
+  /** The turn is over and these streams of it were never completed: what was held back is said. Those of others go on. */
+  #rest(to: string | undefined): Addressed[] {
+    return this.#take(to).map((one) => ({ ...one, text: this.mask(one.text) }));
+  }
+
+  #take(to: string | undefined): readonly Streamed[] {
+    const taken = [...this.#held].filter(([, one]) => one.to === to);
+    for (const [stream] of taken) this.#held.delete(stream);
+    return taken.map(([, one]) => one);
   }
 
   #outcome(outcome: Extract<Addressed, { kind: 'ended' }>['outcome']): typeof outcome {

@@ -3,7 +3,7 @@ import type { SessionHost } from '../../src/host/index.ts';
 import type { SessionEvent } from '../../src/protocol/index.ts';
 import { MemoryJournal } from '../support/memory-journal.ts';
 import { MemoryKeeper, type Brain } from '../support/memory-keeper.ts';
-import { toyHost, toySettings, type ToyHostOptions } from '../support/toy.ts';
+import { toyHost, type ToyHostOptions } from '../support/toy.ts';
 import { sharedBy, sharedToyBrain, type ToySharingOptions } from '../support/toy-shared.ts';
 import { until } from '../support/until.ts';
 

@@ -2,7 +2,7 @@
  * The toy agent as a process of several sessions. Lines are the toy's with the seat in front (`rt_1 d word`), those without one are about the process; besides
  * `SEAT joined CONVERSATION`, `SEAT failed WORDS`, `SEAT left`. Seats come in as `j SEAT`, go as `l SEAT`, prompts are `p SEAT TURN`.
  */
-import type { SharedDialect, SharedStep, Told } from '../../src/agents/dialect.ts';
+import type { Json, RequestIds, SharedDialect, SharedStep, Told } from '../../src/agents/dialect.ts';
 import type { Ownership } from '../../src/runtime/ports.ts';
 import type { SeatPorts } from '../../src/runtime/seat-wishes.ts';
 import { SharedLifetime } from '../../src/runtime/shared.ts';
@@ -51,13 +51,13 @@ export const sharedToy: SharedDialect<SharedToyState> = {
     const own = state[seat];
     if (own === undefined) return { state, signals: [], writes: [] };
     const step = toy.accept(own, command, ids);
-    const writes = step.writes.map(({ kind, ref }) => ({ kind, ref: `${seat} ${String(ref)}` }));
+    const writes = step.writes.map(({ kind, ref }) => ({ kind, ref: `${seat} ${named(ref)}` }));
     return { ...step, state: { ...state, [seat]: step.state }, writes };
   },
   forsake: (state, seat) => Object.fromEntries(Object.entries(state).filter(([one]) => one !== seat)),
   render: (write, context) =>
     write.kind === 'join' || write.kind === 'leave'
-      ? `${write.kind.charAt(0)} ${String(write.ref)}`
+      ? `${write.kind.charAt(0)} ${named(write.ref)}`
       : toy.render(write, context),
   revive: (json) => {
     if (typeof json !== 'object' || json === null) throw new Error('not a state of the shared toy');
@@ -65,8 +65,12 @@ export const sharedToy: SharedDialect<SharedToyState> = {
   },
 };
 
-function processLine(state: SharedToyState, line: string, ids: Parameters<typeof toy.translate>[2]) {
+function processLine(state: SharedToyState, line: string, ids: RequestIds): SharedStep<SharedToyState> {
   return { ...toy.translate({ block: 0, open: false }, line, ids), state };
+}
+
+function named(ref: Json): string {
+  return typeof ref === 'string' ? ref : '';
 }
 
 /** Opens and closes what it is asked to; a turn says `words`. */
