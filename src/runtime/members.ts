@@ -6,7 +6,7 @@
  */
 import { isOfSeat, type Json, type SeatSignal, type Told } from '../agents/dialect.ts';
 import { redactionOf } from '../redact/index.ts';
-import type { Draft, Listener, RuntimeInput } from '../session/ports.ts';
+import type { AgentSignal, Draft, Listener, RuntimeInput } from '../session/ports.ts';
 import type { Hearers } from './audience.ts';
 import { Redacting } from './redacting.ts';
 import { seatRows, type SeatRow } from './seat-row.ts';
@@ -171,13 +171,19 @@ export class Members implements Hearers {
         if (seat !== undefined) this.#moved(draft, seat, signal);
         continue;
       }
+      // Of a line that is told to all, nobody knows whose words are in it.
+      const said = to === undefined ? withoutLine(signal) : signal;
       for (const seat of this.#seats) {
         if (seat.phase !== 'in' || (to !== undefined && seat.id !== to)) continue;
         if (batch?.seat.id !== seat.id) {
           flush();
           batch = { seat, inputs: [] };
         }
-        batch.inputs.push({ kind: 'agent', runtime: seat.id, signal });
+        batch.inputs.push({
+          kind: 'agent',
+          runtime: seat.id,
+          signal: this.#seats.length > 1 ? said : signal,
+        });
         if (signal.kind === 'agent-session')
           draft.afterCommit(() => this.#options.onConversation(seat, signal.id));
       }
@@ -261,6 +267,12 @@ export class Members implements Hearers {
       this.#seats = before;
     });
   }
+}
+
+function withoutLine(signal: AgentSignal): AgentSignal {
+  if (signal.kind !== 'notice' || signal.raw === undefined) return signal;
+  const { raw: _, ...rest } = signal;
+  return rest;
 }
 
 export type Refused = Omit<Extract<RuntimeInput, { kind: 'runtime-failed' }>, 'kind' | 'runtime'>;

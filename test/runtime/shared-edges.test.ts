@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { SessionHost } from '../../src/host/index.ts';
 import type { SessionEvent } from '../../src/protocol/index.ts';
+import { seatsIn, type SeatRow } from '../../src/runtime/seat-row.ts';
 import { MemoryJournal } from '../support/memory-journal.ts';
 import { MemoryKeeper, type Brain } from '../support/memory-keeper.ts';
 import { toyHost, type ToyHostOptions } from '../support/toy.ts';
@@ -62,11 +63,16 @@ async function seated(at: Daemon, domain?: string): Promise<string> {
 }
 
 /** Who has a seat by the rows in the journal. */
-function seats({ journal }: Daemon): string[] {
-  return journal.runtimes().flatMap(({ state }) => {
-    const { seats: rows } = state as { seats?: { seats: { session: string; phase: string }[] } };
-    return (rows?.seats ?? []).map((seat) => `${seat.session} ${seat.phase}`);
-  });
+function seats(at: Pick<Daemon, 'journal'>): string[] {
+  return seatRowsIn(at).map((seat) => `${seat.session} ${seat.phase}`);
+}
+
+function seatRowsIn({ journal }: Pick<Daemon, 'journal'>): readonly SeatRow[] {
+  return journal.runtimes().flatMap(({ state }) => seatsIn(state).seats);
+}
+
+function seatOf(at: Daemon, id: string): string {
+  return seatRowsIn(at).find((seat) => seat.session === id)?.id ?? '';
 }
 
 const calm = sharedToyBrain(['some']);
@@ -117,4 +123,26 @@ test('a conversation that is never closed lets its session go in time, and costs
   expect(seats(at)).toEqual([`${b} in`]);
   expect((await ending(at, b, await send(at, b))).type).toBe('turn.completed');
   expect(at.reported).toEqual([]);
+});
+
+test('a line of one session that is too long is shown to none of the others', async () => {
+  const keeper = new MemoryKeeper(calm);
+  const at = await daemon(keeper);
+  const [a, b] = [await seated(at), await seated(at)];
+  const [child = ''] = keeper.children.keys();
+  keeper.print(child, `${seatOf(at, a)} d what a person wrote to A ${'x'.repeat(1 << 20)}\n`);
+  const notice = (id: string): SessionEvent | undefined =>
+    of(at, id).find((event) => event.type === 'notice' && event.data.code === 'line_too_long');
+  await until(() => notice(a) !== undefined && notice(b) !== undefined);
+  expect(JSON.stringify(of(at, b))).not.toContain('what a person wrote');
+});
+
+test('alone in its process, a session is shown what of the line there is', async () => {
+  const keeper = new MemoryKeeper(calm);
+  const at = await daemon(keeper);
+  const a = await seated(at);
+  const [child = ''] = keeper.children.keys();
+  keeper.print(child, `${seatOf(at, a)} d what a person wrote to A ${'x'.repeat(1 << 20)}\n`);
+  await until(() => types(at, a).includes('notice'));
+  expect(JSON.stringify(of(at, a))).toContain('what a person wrote');
 });

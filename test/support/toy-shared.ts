@@ -105,7 +105,7 @@ export interface ToySharingOptions {
 export function sharedBy(options: ToySharingOptions = {}): (at: ToyProcesses) => ToySharing {
   return ({ journal, children, report }) => ({
     domainOf: ({ domain }) => domain ?? 'all',
-    share: ({ wish: _, agent: __, ...rest }) =>
+    share: (rest) =>
       new SharedLifetime({
         ...rest,
         ports: {
