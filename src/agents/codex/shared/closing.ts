@@ -13,6 +13,7 @@ import {
   replaceMember,
   writeShared,
   type Closing,
+  type Member,
   type Open,
   type SharedWork,
 } from './state.ts';
@@ -60,13 +61,33 @@ export function closingAnswered(work: SharedWork, member: Closing, message: Enve
   if (message.error !== undefined || status === 'notLoaded') left(work, member);
 }
 
+/** Codex has closed the thread under a seat that is open: by itself, or on the word of a seat that had it before and was answered too late. */
+export function closedUnder(work: SharedWork, { seat, thread }: Open): void {
+  const former = work.state.members.filter(
+    (one): one is Closing => one.phase === 'closing' && one.thread.thread === thread.thread,
+  );
+  for (const one of former) left(work, one);
+  dropMember(work, seat);
+  work.signals.push({ kind: 'left', to: seat });
+}
+
 function closeWhenQuiet(work: SharedWork, closing: Closing): void {
   const { thread } = closing;
   if (closing.id !== null || thread.turns.length > 0) return replaceMember(work, closing);
+  // A seat of this process that came too late for one that has the thread now: it is not closed under that one.
+  if (work.state.members.some((one) => one.seat !== closing.seat && threadIn(one) === thread.thread))
+    return left(work, closing);
   // A command that outlived its turn is of this session, too.
   writeShared(work, 'thread/backgroundTerminals/clean', (id) => ({ id, thread: thread.thread }));
   const id = writeShared(work, 'thread/unsubscribe', (id) => ({ id, thread: thread.thread }));
   replaceMember(work, { ...closing, id });
+}
+
+/** The thread that it has, or is about to have. */
+function threadIn(member: Member): string | undefined {
+  if (member.phase === 'open') return member.thread.thread;
+  const opening = member.phase === 'opening' && member.unwanted !== 'forsaken';
+  return opening ? (member.resume ?? undefined) : undefined;
 }
 
 function left(work: SharedWork, { seat, forsaken }: Closing): void {

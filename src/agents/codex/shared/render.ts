@@ -9,7 +9,8 @@ import { render } from '../render.ts';
 import { threadSettings } from '../settings.ts';
 import { Seen } from './state.ts';
 
-const OfSeat = z.object({ id: z.number(), seat: z.string() });
+const Request = z.object({ id: z.number() });
+const OfSeat = Request.extend({ seat: z.string() });
 const Start = OfSeat.extend({ seen: Seen.nullable() });
 const Resume = Start.extend({ thread: z.string() });
 const Unsubscribe = z.object({ id: z.number(), thread: z.string() });
@@ -41,12 +42,23 @@ export function renderShared(write: OutgoingWrite, context: RenderContext): stri
       const { id, thread } = Unsubscribe.parse(write.ref);
       return request(id, 'thread/unsubscribe', { threadId: thread });
     }
+    case 'turn/start':
+      return prompt(write, context);
     default:
       return render(write, context);
   }
 }
 
-/** What the session wants is not known any more (its secrets went with a daemon): a number must be written all the same, and Codex refuses this. */
+/** One message that cannot be read any more is no reason to end the process of all. */
+function prompt(write: OutgoingWrite, context: RenderContext): string {
+  try {
+    return render(write, context);
+  } catch {
+    return withdrawn(Request.parse(write.ref).id);
+  }
+}
+
+/** What the session wants is not known any more (its secrets went with a daemon, or it could not be read): a number must be written all the same, and Codex refuses this. */
 function withdrawn(id: number): string {
   return request(id, 'pilotlight/withdrawn', {});
 }

@@ -2,11 +2,11 @@
  * One line of a Codex that several sessions share → the thread that it is about, and what it says there. A line about none of ours is for nobody; one about no
  * thread is for all. Every request is answered, once. Pure.
  */
-import type { RequestIds, SharedStep } from '../../dialect.ts';
+import type { RequestIds, SharedStep, Told } from '../../dialect.ts';
 import { envelopeOf, isRecord, type Envelope } from '../messages.ts';
 import { cutText } from '../state.ts';
 import { translateMessage, type Said } from '../translate.ts';
-import { closingAnswered, closingHeard } from './closing.ts';
+import { closedUnder, closingAnswered, closingHeard } from './closing.ts';
 import { openingAnswered } from './opening.ts';
 import {
   beginShared,
@@ -66,8 +66,18 @@ function concernsAll({ method = '', params }: Envelope): boolean {
   return threadOf(params) === undefined;
 }
 
+/** With several, none is shown the line itself: whose words are in it is not known. */
 function toAll(work: SharedWork, said: Said): void {
-  for (const member of work.state.members) if (isTalking(member)) heard(work, member, said);
+  const { members } = work.state;
+  const before = work.signals.length;
+  for (const member of members) if (isTalking(member)) heard(work, member, said);
+  if (members.length > 1) work.signals.push(...work.signals.splice(before).map(withoutLine));
+}
+
+function withoutLine(told: Told): Told {
+  if (told.kind !== 'notice' || told.raw === undefined) return told;
+  const { raw: _, ...rest } = told;
+  return rest;
 }
 
 function heard(work: SharedWork, member: Talking, said: Said): void {
@@ -75,6 +85,8 @@ function heard(work: SharedWork, member: Talking, said: Said): void {
   const step = translateMessage(member.thread, said, work.ids);
   if (step.state !== member.thread) replaceMember(work, { ...member, thread: step.state });
   takeIn(work, member.seat, step);
+  const { method, params } = said.message ?? {};
+  if (method === 'thread/closed' && threadOf(params) === member.thread.thread) closedUnder(work, member);
 }
 
 /** Its id is one of ours: the request of an opening, of a closing, or of a thread's own. */
