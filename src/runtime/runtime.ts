@@ -100,10 +100,10 @@ export class Runtime implements ChildListener {
     return signals.flatMap((one) => (isOfSeat(one) ? [] : [one]));
   }
 
-  /** Of a process that several share: someone comes, or goes. */
-  seated(draft: Draft, make: SeatStep): void {
+  /** Of a process that several share: someone comes, or goes. Gives what is to be told at once. */
+  seated(draft: Draft, make: SeatStep): readonly Told[] {
     const { dialect } = this.#at.ports;
-    if ('join' in dialect) this.#step(draft, (state, ids) => make(dialect, state, ids));
+    return 'join' in dialect ? this.#step(draft, (state, ids) => make(dialect, state, ids)) : [];
   }
 
   #step(draft: Draft, make: (state: unknown, ids: RequestIds) => SharedStep<unknown>): readonly Told[] {

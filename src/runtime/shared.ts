@@ -3,6 +3,7 @@
  * Owns how a session gets its seat and gives it back, and the bounds on both. What must outlive the daemon is data: a seat that was asked for, or whose conversation
  * was being opened or closed, is so for the next daemon too, and goes on from there.
  */
+import type { Told } from '../agents/dialect.ts';
 import { AwakeTimer } from '../async/awake.ts';
 import {
   messageOf,
@@ -222,7 +223,15 @@ export class SharedLifetime {
   }
 
   #leave(draft: Draft, id: string): void {
-    this.#runtime?.seated(draft, (dialect, state, ids) => dialect.leave(state, id, ids));
+    const told = this.#runtime?.seated(draft, (dialect, state, ids) => dialect.leave(state, id, ids)) ?? [];
+    // Its agent knows nothing of it. Its session may be in the middle of a decision.
+    if (told.length > 0) draft.afterCommit(() => void this.#surely((later) => this.#told(later, told)));
+  }
+
+  #told(draft: Draft, told: readonly Told[]): void {
+    if (told.length === 0) return;
+    this.#members.tell(draft, this.id, told);
+    this.#keep(draft);
   }
 
   /** What its session wants, before anything is written for it. */
@@ -252,16 +261,17 @@ export class SharedLifetime {
       if (running === undefined || settings === undefined || this.#members.get(id)?.phase !== 'asked') return;
       this.#wishes.by(id, running.child.identity);
       this.#members.change(draft, id, { phase: 'joining' });
-      running.runtime.seated(draft, (dialect, state, ids) =>
+      const told = running.runtime.seated(draft, (dialect, state, ids) =>
         dialect.join(state, { seat: id, settings }, ids),
       );
+      this.#told(draft, told);
       draft.afterCommit(() => this.#bound(id));
     });
   }
 
   /** Every answer about a seat is bounded: after it the seat is given up, and the process goes on for the others. */
   #bound(id: string): void {
-    if (this.#detached) return;
+    if (this.#detached || this.#members.get(id) === undefined) return;
     this.#timers.get(id)?.stop();
     const timer = new AwakeTimer(() => void this.#surely((draft) => this.#tooLate(draft, id)));
     this.#timers.set(id, timer);

@@ -122,7 +122,8 @@ export class MemoryKeeper {
       identity: { pid: 1000 + this.children.size, startTime: '1' },
       lastWrite: kept.lastWrite,
       write: (n, bytes) => {
-        if (!alive()) return;
+        // Nobody reads it any more.
+        if (!alive() || kept.exit !== undefined) return;
         if (n > kept.lastWrite + 1) return kept.listener?.refused(n, kept.lastWrite, 'out of order');
         if (n === kept.lastWrite + 1) {
           kept.lastWrite = n;

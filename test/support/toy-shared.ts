@@ -9,7 +9,10 @@ import { SharedLifetime } from '../../src/runtime/shared.ts';
 import type { Brain } from './memory-keeper.ts';
 import { toy, toySettings, type ToyProcesses, type ToySharing, type ToyState } from './toy.ts';
 
-type SharedToyState = Readonly<Record<string, ToyState>>;
+interface SeatState extends ToyState {
+  readonly leaving?: true;
+}
+type SharedToyState = Readonly<Record<string, SeatState>>;
 
 export const sharedToy: SharedDialect<SharedToyState> = {
   ...toy,
@@ -36,23 +39,29 @@ export const sharedToy: SharedDialect<SharedToyState> = {
     if (word === 'left') return told({ kind: 'left' }, others);
     const step = toy.translate(own, [word, ...rest].join(' '), ids);
     const signals = step.signals.map((signal) => ({ ...signal, to: seat }));
-    return { ...step, state: { ...state, [seat]: step.state }, signals, about: seat };
+    return { ...step, state: { ...state, [seat]: { ...own, ...step.state } }, signals, about: seat };
   },
   join: (state, { seat }) => ({
     state: { ...state, [seat]: { block: 0, open: false } },
     signals: [],
     writes: [{ kind: 'join', ref: seat }],
   }),
-  leave: (state, seat) =>
-    state[seat] === undefined
-      ? { state, signals: [{ kind: 'left', to: seat }], writes: [] }
-      : { state, signals: [], writes: [{ kind: 'leave', ref: seat }] },
+  leave(state, seat) {
+    const own = state[seat];
+    if (own === undefined) return { state, signals: [{ kind: 'left', to: seat }], writes: [] };
+    if (own.leaving === true) return { state, signals: [], writes: [] };
+    return {
+      state: { ...state, [seat]: { ...own, leaving: true } },
+      signals: [],
+      writes: [{ kind: 'leave', ref: seat }],
+    };
+  },
   accept(state, { seat, command }, ids) {
     const own = state[seat];
     if (own === undefined) return { state, signals: [], writes: [] };
     const step = toy.accept(own, command, ids);
     const writes = step.writes.map(({ kind, ref }) => ({ kind, ref: `${seat} ${named(ref)}` }));
-    return { ...step, state: { ...state, [seat]: step.state }, writes };
+    return { ...step, state: { ...state, [seat]: { ...own, ...step.state } }, writes };
   },
   forsake: (state, seat) => Object.fromEntries(Object.entries(state).filter(([one]) => one !== seat)),
   render: (write, context) =>
@@ -61,7 +70,12 @@ export const sharedToy: SharedDialect<SharedToyState> = {
       : toy.render(write, context),
   revive: (json) => {
     if (typeof json !== 'object' || json === null) throw new Error('not a state of the shared toy');
-    return Object.fromEntries(Object.entries(json).map(([seat, own]) => [seat, toy.revive(own)]));
+    return Object.fromEntries(
+      Object.entries(json).map(([seat, own]) => [
+        seat,
+        { ...toy.revive(own), ...(isLeaving(own) ? { leaving: true } : {}) },
+      ]),
+    );
   },
 };
 
@@ -69,20 +83,25 @@ function processLine(state: SharedToyState, line: string, ids: RequestIds): Shar
   return { ...toy.translate({ block: 0, open: false }, line, ids), state };
 }
 
+function isLeaving(own: Json): boolean {
+  return typeof own === 'object' && own !== null && 'leaving' in own;
+}
+
 function named(ref: Json): string {
   return typeof ref === 'string' ? ref : '';
 }
 
-/** Opens and closes what it is asked to; a turn says `words`. */
+/** Opens and closes what it is asked to; a turn says `words`. As a process for one message it is the toy. */
 export function sharedToyBrain(words: readonly string[]): Brain {
   return (line, print) => {
-    const [word, seat = '', turn = ''] = line.split(' ');
+    const [word, seat = '', turn] = line.split(' ');
     if (word === 'hello') print('ready\n');
     if (word === 'j') print(`${seat} joined of-${seat}\n`);
     if (word === 'l') print(`${seat} left\n`);
     if (word !== 'p') return;
-    const said = words.map((one) => `${seat} d ${one}\n`).join('');
-    print(`${seat} r ${turn}\n${said}${seat} w ${words.join('')}\n${seat} e\n`);
+    const front = turn === undefined ? '' : `${seat} `;
+    const said = [`r ${turn ?? seat}`, ...words.map((one) => `d ${one}`), `w ${words.join('')}`, 'e'];
+    print(said.map((one) => `${front}${one}\n`).join(''));
   };
 }
 
@@ -93,7 +112,7 @@ export interface ToySharingOptions {
   readonly member?: (
     session: string,
     why: 'start' | 'takeover',
-  ) => ReturnType<SeatPorts['settings']> | undefined;
+  ) => Promise<Awaited<ReturnType<SeatPorts['settings']>> | undefined>;
   readonly ownership?: (session: string) => Ownership;
   /** Awaited before the settings of a process are had. */
   readonly settled?: (why: 'start' | 'takeover') => Promise<void>;
