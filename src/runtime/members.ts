@@ -35,6 +35,8 @@ export interface MembersOptions {
   readonly onJoined: (seat: Seat, conversation: string) => void;
   /** The agent follows another conversation, durably. */
   readonly onConversation: (seat: Seat, conversation: string) => void;
+  /** Nothing can be read of it for now. */
+  readonly onPause: () => void;
   /** Something of the life of the process is about to be told to all. */
   readonly onLife: (draft: Draft, input: RuntimeInput) => void;
   /** A seat is gone, durably. */
@@ -247,6 +249,7 @@ export class Members implements Hearers {
 
   pause(): void {
     for (const seat of this.#seats) seat.listener.pause();
+    this.#options.onPause();
   }
 
   #remove(draft: Draft, seat: Seat): void {

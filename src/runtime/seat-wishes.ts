@@ -3,8 +3,8 @@
  */
 import type { AgentSettings } from '../agents/dialect.ts';
 import type { ProcessIdentity } from '../process/ports.ts';
-import { PilotlightError } from '../protocol/index.ts';
-import type { Seat } from './members.ts';
+import { messageOf, PilotlightError } from '../protocol/index.ts';
+import type { Refused, Seat } from './members.ts';
 import type { Ownership } from './ports.ts';
 
 /** What is had of one session, for its seat. */
@@ -23,6 +23,13 @@ interface Had {
   readonly settings: AgentSettings;
   readonly file: string;
   readonly ownership: Ownership | undefined;
+}
+
+/** Why a session gets no seat when what it wants could not be had. */
+export function refusedBy(error: unknown): Refused {
+  const taken = error instanceof PilotlightError && error.code === 'agent_session_in_use';
+  const because = taken ? ({ code: 'resume_failed', taken } as const) : ({ code: 'spawn_failed' } as const);
+  return { ...because, message: messageOf(error), retry: false };
 }
 
 export class SeatWishes {
@@ -62,7 +69,9 @@ export class SeatWishes {
   /** Rejects when another process works on the conversation. */
   async claim(seat: string, signal: AbortSignal): Promise<void> {
     const had = this.#had.get(seat);
-    if (had !== undefined) await had.ownership?.starting(had.settings, signal);
+    await had?.ownership?.starting(had.settings, signal);
+    // The seat was given up meanwhile.
+    if (this.#had.get(seat) !== had) had?.ownership?.leave();
   }
 
   by(seat: string, process: ProcessIdentity): void {

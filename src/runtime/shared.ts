@@ -4,13 +4,7 @@
  * was being opened or closed, is so for the next daemon too, and goes on from there.
  */
 import type { Told } from '../agents/dialect.ts';
-import { AwakeTimer } from '../async/awake.ts';
-import {
-  messageOf,
-  PilotlightError,
-  type RuntimeEndReason,
-  type TurnFailureCode,
-} from '../protocol/index.ts';
+import { PilotlightError, type RuntimeEndReason, type TurnFailureCode } from '../protocol/index.ts';
 import type {
   AgentCommand,
   AgentSignal,
@@ -26,8 +20,9 @@ import { Members, type Refused, type Seat } from './members.ts';
 import { commitSurely } from './persist.ts';
 import type { RuntimePorts } from './ports.ts';
 import type { Runtime } from './runtime.ts';
+import { SeatBounds } from './seat-bounds.ts';
 import { seatsIn } from './seat-row.ts';
-import { SeatWishes } from './seat-wishes.ts';
+import { refusedBy, SeatWishes } from './seat-wishes.ts';
 import type { SharedOptions, SharedPorts } from './shared-ports.ts';
 
 export class SharedLifetime {
@@ -38,7 +33,7 @@ export class SharedLifetime {
   readonly #members: Members;
   readonly #lifetime: Lifetime;
   readonly #wishes: SeatWishes;
-  readonly #timers = new Map<string, AwakeTimer>();
+  readonly #bounds: SeatBounds;
   readonly #turns = new Set<string>();
   /** What they want is known: they may be admitted. */
   readonly #ready = new Set<string>();
@@ -58,6 +53,9 @@ export class SharedLifetime {
     this.#wishes = new SeatWishes(ports.dialect.agent, ports.member, (secrets) =>
       this.#members.hide(secrets),
     );
+    this.#bounds = new SeatBounds(ports.threadTimeoutMs, (seat) => {
+      void this.#surely((draft) => this.#tooLate(draft, seat));
+    });
     const left = from === undefined ? undefined : seatsIn(from.state);
     this.domain = left?.domain ?? options.domain;
     this.#over = from !== undefined && from.phase !== 'ready';
@@ -72,11 +70,12 @@ export class SharedLifetime {
       facts: () => (this.pid === undefined ? undefined : { pid: this.pid, startedAt: this.startedAt }),
       confirmed: () => this.#runtime?.outbox.confirmed ?? 0,
       onJoined: ({ id: seat }, conversation) => {
-        this.#timers.get(seat)?.stop();
+        this.#bounds.stop(seat);
         this.#wishes.in(seat, conversation);
       },
       onConversation: (seat, conversation) => this.#wishes.in(seat.id, conversation),
       onGone: (seat) => this.#left(seat),
+      onPause: () => this.#bounds.pause(),
       onLife: (draft, input) => this.#lives(draft, input),
     });
     this.#lifetime = new Lifetime({
@@ -90,7 +89,7 @@ export class SharedLifetime {
         seat: (seat) => this.#wishes.settings(seat),
       },
       onGone: () => {
-        for (const timer of this.#timers.values()) timer.stop();
+        this.#bounds.close();
         options.onGone(id, { failed: this.#failed });
       },
       onMeasured: () => options.onMeasured(id),
@@ -166,7 +165,7 @@ export class SharedLifetime {
   /** A session that waits for its seat gives up. */
   async refuse(id: string, why: Refused): Promise<void> {
     await this.#surely((draft) => {
-      if (this.#members.get(id)?.phase !== 'asked') return;
+      if (!this.#isAsked(id)) return;
       this.#members.turnAway(draft, id, why);
       this.#keep(draft);
     });
@@ -183,7 +182,7 @@ export class SharedLifetime {
   detach(): void {
     this.#detached = true;
     this.#leaving.abort();
-    for (const timer of this.#timers.values()) timer.stop();
+    this.#bounds.close();
     this.#lifetime.detach();
   }
 
@@ -205,7 +204,8 @@ export class SharedLifetime {
     if (seat === undefined || seat.phase === 'leaving') return;
     this.#members.change(draft, id, { phase: 'leaving', reason });
     const others = this.#members.all.some((one) => one.id !== id && one.phase !== 'leaving');
-    const whole = reason === 'stuck' || reason === 'crashed';
+    const unwritten = seat.phase === 'asked' && this.#runtime !== undefined;
+    const whole = (reason === 'stuck' || reason === 'crashed') && !unwritten;
     // The last one ends it. So does one whose agent does not answer: what it has taken of the process is not known.
     if (this.#over || whole || !others) return this.retire(draft, reason);
     if (seat.phase === 'asked' || this.#runtime === undefined) {
@@ -219,7 +219,7 @@ export class SharedLifetime {
       return;
     }
     this.#leave(draft, id);
-    draft.afterCommit(() => this.#bound(id));
+    draft.afterCommit(() => this.#bounds.start(id));
   }
 
   #leave(draft: Draft, id: string): void {
@@ -240,16 +240,18 @@ export class SharedLifetime {
     if (seat === undefined) return;
     try {
       await this.#wishes.read(seat, 'start');
-      await this.#wishes.claim(id, this.#leaving.signal);
+      if (this.#isAsked(id)) await this.#wishes.claim(id, this.#leaving.signal);
     } catch (error) {
-      const taken = error instanceof PilotlightError && error.code === 'agent_session_in_use';
-      const because = taken
-        ? ({ code: 'resume_failed', taken } as const)
-        : ({ code: 'spawn_failed' } as const);
-      return this.refuse(id, { ...because, message: messageOf(error), retry: false });
+      await this.refuse(id, refusedBy(error));
     }
+    // It was called off meanwhile: what was had for it is nobody's.
+    if (!this.#isAsked(id)) return this.#wishes.forget(id, true);
     this.#ready.add(id);
     await this.#admit(id);
+  }
+
+  #isAsked(id: string): boolean {
+    return this.#members.get(id)?.phase === 'asked';
   }
 
   /** Its conversation is opened, once the process runs and it is known what the session wants. */
@@ -258,26 +260,18 @@ export class SharedLifetime {
     await this.#surely((draft) => {
       const { running } = this.#lifetime;
       const settings = this.#wishes.settings(id);
-      if (running === undefined || settings === undefined || this.#members.get(id)?.phase !== 'asked') return;
+      if (running === undefined || settings === undefined || !this.#isAsked(id)) return;
       this.#wishes.by(id, running.child.identity);
       this.#members.change(draft, id, { phase: 'joining' });
       const told = running.runtime.seated(draft, (dialect, state, ids) =>
         dialect.join(state, { seat: id, settings }, ids),
       );
       this.#told(draft, told);
-      draft.afterCommit(() => this.#bound(id));
+      if (this.#members.get(id) !== undefined) draft.afterCommit(() => this.#bounds.start(id));
     });
   }
 
-  /** Every answer about a seat is bounded: after it the seat is given up, and the process goes on for the others. */
-  #bound(id: string): void {
-    if (this.#detached || this.#members.get(id) === undefined) return;
-    this.#timers.get(id)?.stop();
-    const timer = new AwakeTimer(() => void this.#surely((draft) => this.#tooLate(draft, id)));
-    this.#timers.set(id, timer);
-    timer.start(this.#ports.threadTimeoutMs);
-  }
-
+  /** The seat is given up, and the process goes on for the others. */
   #tooLate(draft: Draft, id: string): void {
     const phase = this.#members.get(id)?.phase;
     if (phase !== 'joining' && phase !== 'leaving') return;
@@ -294,8 +288,7 @@ export class SharedLifetime {
   }
 
   #left(seat: Seat): void {
-    this.#timers.get(seat.id)?.stop();
-    this.#timers.delete(seat.id);
+    this.#bounds.stop(seat.id);
     this.#ready.delete(seat.id);
     this.#wishes.forget(seat.id, this.#runtime?.phase === 'ready');
     this.#turns.delete(seat.id);
@@ -320,7 +313,7 @@ export class SharedLifetime {
     for (const { id, phase } of this.#members.all) {
       if (phase === 'asked') void (takenOver ? this.#prepare(id) : this.#admit(id));
       else if (takenOver && child !== undefined) this.#wishes.adopted(id, child.identity);
-      if (phase === 'leaving' || phase === 'joining') this.#bound(id);
+      if (phase === 'leaving' || phase === 'joining') this.#bounds.start(id);
     }
   }
 

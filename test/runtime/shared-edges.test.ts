@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { SessionHost } from '../../src/host/index.ts';
 import type { SessionEvent } from '../../src/protocol/index.ts';
+import type { Ownership } from '../../src/runtime/ports.ts';
 import { seatsIn, type SeatRow } from '../../src/runtime/seat-row.ts';
 import { MemoryJournal } from '../support/memory-journal.ts';
 import { MemoryKeeper, type Brain } from '../support/memory-keeper.ts';
@@ -145,4 +146,135 @@ test('alone in its process, a session is shown what of the line there is', async
   keeper.print(child, `${seatOf(at, a)} d what a person wrote to A ${'x'.repeat(1 << 20)}\n`);
   await until(() => types(at, a).includes('notice'));
   expect(JSON.stringify(of(at, a))).toContain('what a person wrote');
+});
+
+/** One claim a session: who has it now, and how often it was taken. */
+class Claims {
+  readonly held = new Set<string>();
+  taken: string[] = [];
+  /** Awaited before it is had. */
+  starting: () => Promise<void> = () => Promise.resolve();
+
+  readonly of = (session: string): Ownership => ({
+    starting: async () => {
+      await this.starting();
+      this.held.add(session);
+      this.taken.push(session);
+    },
+    adopted: () => void this.held.add(session),
+    by: () => undefined,
+    of: () => undefined,
+    in: () => void this.held.add(session),
+    release: () => void this.held.delete(session),
+    leave: () => void this.held.delete(session),
+  });
+}
+
+test('a session that is closed while it is read what it wants claims no conversation behind its end', async () => {
+  const claims = new Claims();
+  const gate = Promise.withResolvers<undefined>();
+  let reading = 0;
+  const member = (): Promise<undefined> => {
+    reading += 1;
+    return reading === 2 ? gate.promise : Promise.resolve(undefined);
+  };
+  const at = await daemon(new MemoryKeeper(calm), { member, ownership: claims.of });
+  const a = await seated(at);
+  const b = await session(at);
+  await until(() => reading === 2);
+  await at.host.close(b, BY);
+  await until(() => seats(at).length === 1);
+  gate.resolve(undefined);
+  expect((await ending(at, a, await send(at, a))).type).toBe('turn.completed');
+  expect([...claims.held]).toEqual([a]);
+  expect(claims.taken).toEqual([a]);
+});
+
+test('a session that is closed while it waits for its conversation does not keep it behind its end', async () => {
+  const claims = new Claims();
+  const at = await daemon(new MemoryKeeper(calm), { ownership: claims.of });
+  const a = await seated(at);
+  const gate = Promise.withResolvers<void>();
+  let waiting = false;
+  claims.starting = () => {
+    waiting = true;
+    return gate.promise;
+  };
+  const b = await session(at);
+  await until(() => waiting);
+  await at.host.close(b, BY);
+  await until(() => seats(at).length === 1);
+  gate.resolve();
+  expect((await ending(at, a, await send(at, a))).type).toBe('turn.completed');
+  expect([...claims.held]).toEqual([a]);
+});
+
+test('a process that dies while a session is read what it wants leaves no claim of the seat that it was to have', async () => {
+  const claims = new Claims();
+  const gate = Promise.withResolvers<undefined>();
+  let reading = 0;
+  const member = (): Promise<undefined> => {
+    reading += 1;
+    return reading === 2 ? gate.promise : Promise.resolve(undefined);
+  };
+  const keeper = new MemoryKeeper(calm);
+  const at = await daemon(keeper, { member, ownership: claims.of });
+  const a = await seated(at);
+  const b = await session(at);
+  await until(() => reading === 2);
+  for (const id of keeper.children.keys()) keeper.kill(id);
+  await until(() => at.journal.runtimes().length === 0);
+  gate.resolve(undefined);
+  await at.host.close(b, BY);
+  expect((await ending(at, a, await send(at, a))).type).toBe('turn.completed');
+  expect([...claims.held]).toEqual([a]);
+});
+
+test('a seat whose session is never read what it wants fails that session alone', async () => {
+  const silent: Brain = but((line, print) => {
+    if (!line.startsWith('p ')) return false;
+    const [, seat = '', turn = ''] = line.split(' ');
+    print(`${seat} r ${turn}\n${seat} d working\n`);
+    return true;
+  });
+  let reading = 0;
+  const member = (): Promise<undefined> => {
+    reading += 1;
+    return reading === 2 ? Promise.withResolvers<undefined>().promise : Promise.resolve(undefined);
+  };
+  const limits = { startTimeoutMs: 100, endTimeoutMs: 50, handoverTimeoutMs: 50 };
+  const at = await daemon(new MemoryKeeper(silent), { member }, { limits });
+  const a = await session(at);
+  const turn = await send(at, a);
+  await until(() => types(at, a).includes('message.delta'));
+  const b = await session(at);
+  const failed = await ending(at, b, await send(at, b));
+  expect(failed).toMatchObject({ type: 'turn.failed', data: { code: 'runtime_stuck', effects: 'none' } });
+  await until(() => seats(at).length === 1);
+  expect(types(at, a)).not.toContain('runtime.ended');
+  expect(of(at, a).some((event) => event.turn === turn && event.type === 'turn.failed')).toBe(false);
+});
+
+test('a full disk that keeps an answer about a seat from being read does not count against its bound', async () => {
+  let full = (): void => undefined;
+  const keeper = new MemoryKeeper(
+    but((line) => {
+      if (line.startsWith('j ')) full();
+      return false;
+    }),
+  );
+  const at = await daemon(keeper, { threadTimeoutMs: 700 });
+  const a = await seated(at);
+  const { journal } = at;
+  full = () => {
+    for (let n = 1; n < 100; n += 1) journal.failing.add(journal.commits + n);
+  };
+  const b = await session(at);
+  await until(() => journal.failing.size > 0);
+  const before = journal.commits;
+  await until(() => journal.commits >= before + 4);
+  journal.failing.clear();
+  await until(() => seats(at).includes(`${b} in`) || types(at, b).includes('notice'));
+  expect(types(at, b)).not.toContain('notice');
+  expect(seats(at)).toEqual([`${a} in`, `${b} in`]);
 });
