@@ -1,6 +1,7 @@
 /** Domains whose shared processes fail: how long the next one waits. Counted in awake time. */
 import { sleep } from '../async/after.ts';
 import { backOffMs, failedAgain, type Failures } from '../pool/index.ts';
+import type { HowGone } from './ports.ts';
 
 export class BackOffs {
   readonly #failures = new Map<string, Failures>();
@@ -10,16 +11,23 @@ export class BackOffs {
     this.#now = now;
   }
 
-  /** A process of the domain is gone. `since`: when it was started. */
-  ended(domain: string, how: { readonly failed: boolean; readonly since: number }): void {
+  /** A process of the domain is gone. `since`: when it was started, if it was. */
+  ended(domain: string, how: HowGone & { readonly since?: number | undefined }): void {
     const now = this.#now();
     const before = this.#failures.get(domain);
-    if (!how.failed) this.#failures.delete(domain);
-    else this.#failures.set(domain, failedAgain(before, { now, livedMs: now - how.since }));
+    const { failed, ran, since = now } = how;
+    if (failed) this.#failures.set(domain, failedAgain(before, { now, livedMs: now - since }));
+    // One that never ran, or was there before the last failure, says nothing about it.
+    else if (ran && before !== undefined && since >= before.at) this.#failures.delete(domain);
+  }
+
+  /** How long the next one waits. */
+  waitMs(domain: string): number {
+    return backOffMs(this.#failures.get(domain), this.#now());
   }
 
   /** Resolves when the next one may start, or when it is not wanted any more. */
   passed(domain: string, signal: AbortSignal): Promise<void> {
-    return sleep(backOffMs(this.#failures.get(domain), this.#now()), signal);
+    return sleep(this.waitMs(domain), signal);
   }
 }

@@ -38,7 +38,7 @@ export interface Place {
   unloading?: boolean;
   /** It ends in order to be started anew. */
   replacing?: boolean;
-  /** When its process was started, in awake ms. */
+  /** When its process was started, in awake ms; before this daemon's time it is negative. */
   madeAt?: number;
   /** It is shared, and being ended for all. */
   over?: boolean;
@@ -84,7 +84,7 @@ export function placeFor(
 
 /** The place of a runtime that an earlier daemon started. The order of use goes on; idle time is counted anew, by our clock. */
 export function placeAgain(
-  { id, kind, phase }: Pick<RuntimeRecord, 'id' | 'kind' | 'phase'>,
+  { id, kind, phase, startedAt }: Pick<RuntimeRecord, 'id' | 'kind' | 'phase' | 'startedAt'>,
   of: {
     readonly seats: readonly (readonly [string, Session])[];
     readonly domain: string | undefined;
@@ -99,6 +99,7 @@ export function placeAgain(
     ...(domain === undefined ? {} : { domain }),
     perMessage: kind === 'per-message',
     usedAt: -Math.max(0, Date.now() - last),
+    madeAt: -Math.max(0, Date.now() - Date.parse(startedAt)),
     restsSince: now,
     busy: seats.some(([, session]) => session.state.turn.kind !== 'none'),
     recovered: domain === undefined || phase !== 'ready',

@@ -51,6 +51,14 @@ export interface HostedRuntime extends HostedProcess, Voice {
   assign(draft: Draft, session: Listener): readonly RuntimeInput[];
 }
 
+/** What the end of a process says of others that are started alike. */
+export interface HowGone {
+  /** It crashed, did not answer, or did not start. */
+  readonly failed: boolean;
+  /** It was ready once. */
+  readonly ran: boolean;
+}
+
 /** The process of several, who come and go. */
 export interface SharedRuntime extends HostedProcess {
   readonly domain: string;
@@ -113,7 +121,7 @@ export interface RuntimeFactory {
     readonly ahead?: string;
     readonly listener: (session: string) => Listener | undefined;
     readonly wish: (session: string) => StartWish;
-    readonly onGone: (id: string, how: { readonly failed: boolean }) => void;
+    readonly onGone: (id: string, how: HowGone) => void;
     readonly onMeasured: (id: string) => void;
     /** A session has its seat no more; the process goes on, or has ended for all. */
     readonly onLeft: (seat: string, session: string) => void;

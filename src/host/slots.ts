@@ -46,6 +46,7 @@ import {
   type UnloadReason,
 } from './place.ts';
 import { Places, type PlacesPorts } from './places.ts';
+import type { HowGone } from './ports.ts';
 import type { Spares } from './spares.ts';
 import { watchForTooBig } from './too-big.ts';
 
@@ -139,13 +140,12 @@ export class Slots {
   }
 
   /** The process is gone. */
-  gone(runtime: string, how: { readonly failed: boolean } = { failed: false }): void {
+  gone(runtime: string, how: HowGone = { failed: false, ran: false }): void {
     const place = this.places.get(runtime);
     if (place !== undefined) {
       this.places.remove(runtime);
       wake(place);
-      if (place.domain !== undefined)
-        this.#backOffs.ended(place.domain, { ...how, since: place.madeAt ?? 0 });
+      if (place.domain !== undefined) this.#backOffs.ended(place.domain, { ...how, since: place.madeAt });
       if (place.replacing === true && !this.#closed)
         for (const { id } of sessionsOf(place)) this.#ports.warm(id);
     }
@@ -253,8 +253,8 @@ export class Slots {
     return slotOf(place, {
       leave: () => this.places.remove(place.runtime),
       mayStart: async (signal) => {
-        place.madeAt = this.#rounds.now();
         if (place.domain !== undefined) await this.#backOffs.passed(place.domain, signal);
+        place.madeAt = this.#rounds.now();
       },
     });
   }

@@ -25,3 +25,18 @@ export function howEnded(
     ...(stderrTail === '' ? {} : { stderrTail }),
   };
 }
+
+/** Whether what sessions are told of their process is a failure of it. `over`: its end was wanted. */
+export function isFailure(input: RuntimeInput, over: boolean): boolean {
+  switch (input.kind) {
+    case 'agent':
+    case 'runtime-ready':
+      return false;
+    case 'runtime-broken':
+      return true;
+    case 'runtime-failed':
+      return !over && !input.retry;
+    case 'runtime-ended':
+      return (input.reason === 'crashed' || input.reason === 'stuck') && input.lost !== true;
+  }
+}

@@ -25,7 +25,8 @@ export interface SharedOptions {
   /** It is started before there is a session for it: whose wish it is started with then. */
   readonly ahead?: string;
   readonly listener: (session: string) => Listener | undefined;
-  readonly onGone: (id: string, how: { readonly failed: boolean }) => void;
+  /** `ran`: it was ready once. */
+  readonly onGone: (id: string, how: { readonly failed: boolean; readonly ran: boolean }) => void;
   readonly onMeasured: (id: string) => void;
   /** A session has its seat no more. */
   readonly onLeft: (seat: string, session: string) => void;

@@ -15,6 +15,7 @@ import type {
   RuntimeRecord,
   Voice,
 } from '../session/ports.ts';
+import { isFailure } from './ended.ts';
 import { Lifetime } from './lifetime.ts';
 import { Members, type Refused, type Seat } from './members.ts';
 import { commitSurely } from './persist.ts';
@@ -42,7 +43,7 @@ export class SharedLifetime {
   readonly #orphans: string[] = [];
   /** Nobody joins it any more. */
   #over: boolean;
-  #failed = false;
+  readonly #how = { failed: false, ran: false };
   #detached = false;
 
   constructor(options: SharedOptions) {
@@ -90,7 +91,7 @@ export class SharedLifetime {
       },
       onGone: () => {
         this.#bounds.close();
-        options.onGone(id, { failed: this.#failed });
+        options.onGone(id, this.#how);
       },
       onMeasured: () => options.onMeasured(id),
       onRunning: () => this.#goOn(),
@@ -302,6 +303,7 @@ export class SharedLifetime {
 
   /** It runs, just started or taken over: everyone goes on from where the row says. */
   #goOn(): void {
+    this.#how.ran = true;
     const takenOver = this.#options.from !== undefined;
     const { child } = this.#lifetime.running ?? {};
     const going = this.#members.all.filter(({ phase }) => phase === 'leaving').map(({ id }) => id);
@@ -331,9 +333,7 @@ export class SharedLifetime {
   /** Word of its end comes here first: a session that starts anew on that word is not to find it open. */
   #lives(draft: Draft, input: RuntimeInput): void {
     if (input.kind === 'agent' || input.kind === 'runtime-ready') return;
-    if (input.kind === 'runtime-broken') this.#failed = true;
-    if (input.kind === 'runtime-failed') this.#failed = !this.#over && !input.retry;
-    if (input.kind === 'runtime-ended') this.#failed ||= input.reason === 'crashed' && input.lost !== true;
+    this.#how.failed ||= isFailure(input, this.#over);
     this.#isOver(draft);
   }
 
