@@ -2,9 +2,12 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { TURN_ENDINGS, type SessionEvent } from '../../src/protocol/index.ts';
 import type { PoolLimits } from '../../src/pool/index.ts';
+import { seatsIn } from '../../src/runtime/seat-row.ts';
+import type { SessionState } from '../../src/session/state.ts';
 import { MemoryJournal } from '../support/memory-journal.ts';
 import { MemoryKeeper, type Brain } from '../support/memory-keeper.ts';
 import { toyHost } from '../support/toy.ts';
+import { sharedBy, sharedToyBrain } from '../support/toy-shared.ts';
 import { until } from '../support/until.ts';
 
 /**
@@ -28,9 +31,23 @@ interface Given {
   readonly pool: Partial<PoolLimits>;
   /** One session behind the other, each when the one before is done: there is time for a process ahead. */
   readonly apart: boolean;
+  /** Sessions share processes. */
+  readonly shared?: Shared;
+}
+
+interface Shared {
+  /** Labels that sessions have in turn: those of one share. */
+  readonly labels: number;
+  /** Conversations (counted over all) that are never opened. */
+  readonly unopened: readonly number[];
+  /** Conversations (counted over all) that are never closed. */
+  readonly unclosed: readonly number[];
+  /** A session is closed when it is done, and its seat is free. */
+  readonly leaves: boolean;
 }
 
 interface Outcome {
+  readonly journal: MemoryJournal;
   readonly events: readonly SessionEvent[];
   /** Turns whose prompt an agent received, in order. */
   readonly received: readonly string[];
@@ -38,16 +55,22 @@ interface Outcome {
   readonly most: number;
 }
 
+const calm = sharedToyBrain(['some']);
+
 async function run(given: Given): Promise<Outcome> {
-  let prompts = 0;
+  const counted = { p: 0, j: 0, l: 0 };
+  const odd = { p: given.deaths, j: given.shared?.unopened ?? [], l: given.shared?.unclosed ?? [] };
   let most = 0;
-  const brain: Brain = (line, print, exit) => {
+  const brain: Brain = (line, print, exit, child) => {
     most = Math.max(most, alive());
-    if (line === 'hello') print('ready\n');
-    if (!line.startsWith('p ')) return;
-    prompts += 1;
-    if (given.deaths.includes(prompts)) return exit(3);
-    print(`r ${line.slice(2)}\nd some\nw some\ne\n`);
+    const kind = (['p', 'j', 'l'] as const).find((one) => line.startsWith(`${one} `));
+    if (kind !== undefined) {
+      counted[kind] += 1;
+      const isOdd = odd[kind].includes(counted[kind]);
+      if (isOdd && kind === 'p') exit(3);
+      if (isOdd) return;
+    }
+    calm(line, print, exit, child);
   };
   const keeper = new MemoryKeeper(brain, given.cuts);
   const alive = (): number => [...keeper.children.values()].filter((one) => one.exit === undefined).length;
@@ -66,21 +89,24 @@ async function run(given: Given): Promise<Outcome> {
     living.catch(() => undefined);
     journal = born(current.reopen());
   }
-  const received = keeper.received.filter((line) => line.startsWith('p ')).map((line) => line.slice(2));
-  return { events: journal.all, received, most };
+  const prompts = keeper.received.filter((line) => line.startsWith('p '));
+  const received = prompts.map((line) => line.split(' ').at(-1) ?? '');
+  return { journal, events: journal.all, received, most };
 }
 
 /** A daemon's life: all that a client wants, with keys, so that a client of the next daemon may want it again. */
 async function live(journal: MemoryJournal, keeper: MemoryKeeper, given: Given): Promise<void> {
-  const host = await toyHost(journal, keeper, { pool: given.pool });
+  const sharing = given.shared === undefined ? {} : { sharing: sharedBy({ threadTimeoutMs: 20 }) };
+  const host = await toyHost(journal, keeper, { pool: given.pool, ...sharing });
   const client = async (at: number): Promise<void> => {
     const key = (name: string): { scope: string; key: string; bodyHash: string } => ({
       scope: name,
       key: String(at),
       bodyHash: 'h',
     });
-    const { id } = (await host.create({ agent: 'toy', cwd: '/' }, { ...BY, idempotency: key('create') }))
-      .value;
+    const label = given.shared === undefined ? {} : { domain: String(at % given.shared.labels) };
+    const request = { agent: 'toy', cwd: '/', ...label };
+    const { id } = (await host.create(request, { ...BY, idempotency: key('create') })).value;
     const turns: string[] = [];
     for (let round = 0; round < given.rounds; round += 1) {
       const sent = await host.send(
@@ -94,6 +120,7 @@ async function live(journal: MemoryJournal, keeper: MemoryKeeper, given: Given):
       await until(() => journal.dead || last.every((turn) => ended(journal.all, turn)));
       if (journal.dead) return;
     }
+    if (given.shared?.leaves === true) await host.close(id, BY);
   };
   const clients = Array.from({ length: given.sessions }, (_, at) => at);
   if (!given.apart) await Promise.all(clients.map(client));
@@ -101,7 +128,7 @@ async function live(journal: MemoryJournal, keeper: MemoryKeeper, given: Given):
 }
 
 /** Long enough for a process to be started ahead, in most runs. */
-async function rested({ pool }: Given): Promise<void> {
+async function rested({ pool }: Pick<Given, 'pool'>): Promise<void> {
   if ((pool.spares ?? 0) > 0) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
@@ -186,3 +213,64 @@ test('who runs per message keeps within its bound, too: never more processes tha
   );
   expect(most).toBeGreaterThan(0);
 }, 120_000);
+
+const sharedGiven = fc
+  .record({
+    given,
+    labels: fc.integer({ min: 1, max: 2 }),
+    perProcess: fc.integer({ min: 1, max: 3 }),
+    unopened: fc.uniqueArray(fc.integer({ min: 1, max: 8 }), { maxLength: 1 }),
+    unclosed: fc.uniqueArray(fc.integer({ min: 1, max: 4 }), { maxLength: 1 }),
+    leaves: fc.boolean(),
+    spares: fc.integer({ min: 1, max: 2 }),
+    maxWarm: fc.integer({ min: 1, max: 4 }),
+    // Most of the time there is time for a process ahead.
+    sessions: fc.integer({ min: 3, max: 5 }),
+    apart: fc.constantFrom(true, true, true, false),
+  })
+  .map(({ given: some, perProcess, spares, maxWarm, sessions, apart, ...shared }): Given => ({
+    ...some,
+    sessions,
+    apart,
+    shared,
+    pool: { ...some.pool, spares, maxWarm, sessionsPerProcess: perProcess },
+  }));
+
+/** Each seat that is written down is its session's, and each session that has a process has a seat in it. */
+function seatsAdd(journal: MemoryJournal): boolean {
+  const rows = journal.runtimes().filter(({ kind }) => kind === 'shared');
+  const seats = rows.flatMap(({ state }) =>
+    seatsIn(state).seats.map(({ id, session }) => `${id} ${session}`),
+  );
+  const links = journal.sessions({}).flatMap(({ id, state }) => {
+    const { runtime } = state as SessionState;
+    if (runtime.kind === 'none' || journal.runtimes().some((row) => row.id === runtime.id)) return [];
+    return [`${runtime.id} ${id}`];
+  });
+  return seats.toSorted().join() === links.toSorted().join();
+}
+
+test('processes that sessions share, started ahead too, under daemons that die at any moment: one ending each, no message twice, no seat left over', async () => {
+  let several = 0;
+  await fc.assert(
+    fc.asyncProperty(sharedGiven, async (some) => {
+      const outcome = await run(some);
+      check(outcome, some);
+      await until(() => seatsAdd(outcome.journal));
+      several += sharedSpares(outcome.events);
+    }),
+    { numRuns: 200 },
+  );
+  // Some that were started before any session had several in the end.
+
+  expect(several).toBeGreaterThan(0);
+}, 120_000);
+
+/** How many processes that were started ahead have served more than one session. */
+function sharedSpares(events: readonly SessionEvent[]): number {
+  const started = events.flatMap((event) => (event.type === 'runtime.started' ? [event] : []));
+  const ahead = new Set(started.filter(({ data }) => data.spare === true).map(({ data }) => data.pid));
+  const served = (pid: number): number =>
+    new Set(started.filter(({ data }) => data.pid === pid).map(({ session }) => session)).size;
+  return [...ahead].filter((pid) => served(pid) > 1).length;
+}

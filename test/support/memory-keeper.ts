@@ -14,6 +14,7 @@ export type Brain = (
 
 interface Kept {
   readonly spec: SpawnSpec;
+  readonly pid: number;
   readonly lines: string[];
   output: Buffer;
   /** The offset of the first byte that is kept. */
@@ -31,6 +32,7 @@ export class MemoryKeeper {
   /** How stdout is cut into chunks: sizes, taken in turn. */
   readonly #cuts: readonly number[];
   #cut = 0;
+  #pids = 0;
   /** Every line that a child received, in order. */
   readonly received: string[] = [];
 
@@ -44,6 +46,7 @@ export class MemoryKeeper {
     const spec = { id, file: 'toy', args: [], cwd: '/', env: {}, goodbye: new Uint8Array() };
     this.children.set(id, {
       spec,
+      pid: this.#nextPid(),
       lines: [],
       output: Buffer.alloc(0),
       base: 0,
@@ -88,6 +91,7 @@ export class MemoryKeeper {
       spawn: async (spec, listener) => {
         const kept: Kept = {
           spec,
+          pid: this.#nextPid(),
           lines: [],
           output: Buffer.alloc(0),
           base: 0,
@@ -116,10 +120,15 @@ export class MemoryKeeper {
     };
   }
 
+  #nextPid(): number {
+    this.#pids += 1;
+    return 1000 + this.#pids;
+  }
+
   #handle(kept: Kept, alive: () => boolean): Child {
     return {
       id: kept.spec.id,
-      identity: { pid: 1000 + this.children.size, startTime: '1' },
+      identity: { pid: kept.pid, startTime: '1' },
       lastWrite: kept.lastWrite,
       write: (n, bytes) => {
         // Nobody reads it any more.
