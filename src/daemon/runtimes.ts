@@ -39,9 +39,12 @@ export function runtimeFactory(options: AssembleOptions, sources: RuntimeSources
   const { agents } = sources;
   const { config } = options;
   const ownership = ownerships(options, sources);
-  const known = async <T extends { readonly settings: AgentSettings }>(had: Promise<T>): Promise<T> => {
+  const known = async <T extends { readonly settings: AgentSettings }>(
+    had: Promise<T>,
+    owner?: string,
+  ): Promise<T> => {
     const { session, secrets: found = [] } = (await had).settings;
-    options.known?.know(session, found);
+    options.known?.know(owner ?? session, found);
     return had;
   };
   return {
@@ -65,6 +68,8 @@ export function runtimeFactory(options: AssembleOptions, sources: RuntimeSources
       const dialect = agents.shared(agent);
       if (dialect === undefined)
         throw new PilotlightError('unknown_agent', `No process of "${agent}" can be shared`);
+      // What a session has is more than what the process of all has of it.
+      const ofProcess = `${rest.id} as started`;
       const ports: SharedPorts = {
         ...common(options, rest.id, wish),
         dialect,
@@ -76,14 +81,14 @@ export function runtimeFactory(options: AssembleOptions, sources: RuntimeSources
           const mark = `${options.journal.homeId}/${rest.id}`;
           endLeftBehind({ whose: (one) => !seated.has(one), mark }, config.ladder).catch(options.report);
         },
-        process: (session) => known(processSettingsOf(sources, wish(session))),
+        process: (session) => known(processSettingsOf(sources, wish(session)), ofProcess),
         member: (session) => ({
           ...ownership(agent, session),
           settings: (why) => known(seatSettingsOf(sources, wish(session), why)),
         }),
       };
       const gone: typeof onGone = (runtime, how) => {
-        options.known?.forget(runtime);
+        for (const owner of [runtime, ofProcess]) options.known?.forget(owner);
         onGone(runtime, how);
       };
       return new SharedLifetime({ ...rest, ports, onGone: gone });

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { checkJournal, TestDaemon, testHome, type Event, type TestHome } from '../support/daemon.ts';
@@ -297,3 +297,25 @@ async function childOf(daemon: TestDaemon, session: string): Promise<number> {
 function alive(pid: number): boolean {
   return identityOf(pid) !== undefined;
 }
+
+test('a token that a command printed for a session which waited for its process is in no log', async () => {
+  await using home = homeWith(
+    `[pool]\nmaxWarm = 1\nwhenFull = "wait"\n[runtime]\ndebug = true\n[credentials.githubToken]\ncommand = ["/bin/echo", "made-up-printed-token"]`,
+  );
+  const daemon = await TestDaemon.start(home);
+  const gate = join(home.cwd, 'gate');
+  const own = { credentials: { githubToken: 'made-up-own-token' } };
+  const other = await daemon.session('codex', { domain: 'apart', ...own });
+  const turn = await held(daemon, other, gate);
+  const waits = await daemon.session('codex');
+  const sent = await daemon.send(waits, 'say hello');
+  await daemon.follow(waits, (event) => event.data['code'] === 'pool_waiting');
+  writeFileSync(gate, '');
+  expect((await daemon.ending(other, turn)).at(-1)?.type).toBe('turn.completed');
+  expect((await daemon.ending(waits, sent)).at(-1)?.data['text']).toBe('hello');
+  await daemon.stop();
+  const logs = join(home.path, 'logs');
+  const written = readdirSync(logs).map((name) => readFileSync(join(logs, name), 'utf8'));
+  expect(written.join('')).toContain('thread/start');
+  expect(written.join('')).not.toContain('made-up-printed');
+});
