@@ -2,6 +2,7 @@
  * What the sessions of a shared process want of it: read when they come, and again at a takeover, never written. And their claims on their conversations.
  */
 import type { AgentSettings } from '../agents/dialect.ts';
+import { within } from '../async/awake.ts';
 import type { ProcessIdentity } from '../process/ports.ts';
 import { messageOf, PilotlightError } from '../protocol/index.ts';
 import type { Refused, Seat } from './members.ts';
@@ -31,6 +32,13 @@ export function refusedBy(error: unknown): Refused {
   const because = taken ? ({ code: 'resume_failed', taken } as const) : ({ code: 'spawn_failed' } as const);
   return { ...because, message: messageOf(error), retry: false };
 }
+
+/** Nor is it known then what is secret of what its conversation, which may be open, was given. */
+export const NOT_HAD: Refused = {
+  code: 'spawn_failed',
+  message: 'What its session wants could not be had again when its process was taken over',
+  retry: false,
+};
 
 export class SeatWishes {
   readonly #member: (session: string) => SeatPorts;
@@ -64,6 +72,15 @@ export class SeatWishes {
         `Gone with the daemon before, which kept them in memory only: ${missing.join(', ')}. Give the credentials again (PATCH), or create the session again; \`secrets.persist\` keeps them.`,
       );
     this.#had.set(id, { settings, file, ownership });
+  }
+
+  /** Of seats that an earlier daemon left: what was decided for them is to be written. One that was coming is waited for so long and not longer. */
+  async again(seats: readonly Seat[], comingMs: number): Promise<void> {
+    const read = (seat: Seat): Promise<void> =>
+      seat.phase === 'joining'
+        ? within(this.read(seat, 'start'), comingMs, () => new Error(NOT_HAD.message))
+        : this.read(seat, 'takeover');
+    await Promise.allSettled(seats.map(read));
   }
 
   /** Rejects when another process works on the conversation. */

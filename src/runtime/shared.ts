@@ -23,7 +23,7 @@ import type { RuntimePorts } from './ports.ts';
 import type { Runtime } from './runtime.ts';
 import { SeatBounds } from './seat-bounds.ts';
 import { seatsIn } from './seat-row.ts';
-import { refusedBy, SeatWishes } from './seat-wishes.ts';
+import { NOT_HAD, refusedBy, SeatWishes } from './seat-wishes.ts';
 import type { SharedOptions, SharedPorts } from './shared-ports.ts';
 
 export class SharedLifetime {
@@ -272,20 +272,20 @@ export class SharedLifetime {
     });
   }
 
-  /** The seat is given up, and the process goes on for the others. */
   #tooLate(draft: Draft, id: string): void {
-    const phase = this.#members.get(id)?.phase;
-    if (phase !== 'joining' && phase !== 'leaving') return;
     const seconds = String(this.#ports.threadTimeoutMs / 1000);
     const message = `${this.#ports.dialect.agent} did not open the conversation within ${seconds} s (runtime.threadTimeoutMs)`;
-    if (phase === 'joining')
-      this.#members.turnAway(draft, id, { code: 'start_timeout', message, retry: false });
-    else this.#members.freed(draft, id);
-    this.#runtime?.seated(draft, (dialect, state) => ({
-      state: dialect.forsake(state, id),
-      signals: [],
-      writes: [],
-    }));
+    this.#giveUp(draft, id, { code: 'start_timeout', message, retry: false });
+  }
+
+  /** The process goes on for the others. */
+  #giveUp(draft: Draft, id: string, why: Refused): void {
+    const phase = this.#members.get(id)?.phase;
+    if (phase === 'joining') this.#members.turnAway(draft, id, why);
+    else if (phase === 'leaving') this.#members.freed(draft, id);
+    else return;
+    const writes = { signals: [], writes: [] };
+    this.#runtime?.seated(draft, (dialect, state) => ({ state: dialect.forsake(state, id), ...writes }));
   }
 
   #left(seat: Seat): void {
@@ -316,6 +316,8 @@ export class SharedLifetime {
       if (phase === 'asked') void (takenOver ? this.#prepare(id) : this.#admit(id));
       else if (takenOver && child !== undefined) this.#wishes.adopted(id, child.identity);
       if (phase === 'leaving' || phase === 'joining') this.#bounds.start(id);
+      if (takenOver && phase === 'joining' && this.#wishes.settings(id) === undefined)
+        void this.#surely((draft) => this.#giveUp(draft, id, NOT_HAD));
     }
   }
 
@@ -323,9 +325,7 @@ export class SharedLifetime {
   async #settings(why: 'start' | 'takeover'): ReturnType<RuntimePorts['settings']> {
     const first = this.#members.all[0]?.session ?? this.#options.ahead;
     const seated = this.#members.all.filter(({ phase }) => phase !== 'asked');
-    const read = (seat: Seat): Promise<void> =>
-      this.#wishes.read(seat, seat.phase === 'joining' ? 'start' : 'takeover');
-    if (why === 'takeover') await Promise.allSettled(seated.map(read));
+    if (why === 'takeover') await this.#wishes.again(seated, this.#ports.threadTimeoutMs);
     if (first === undefined) throw new PilotlightError('aborted', 'Nobody wants the process any more');
     return this.#ports.process(first);
   }

@@ -251,3 +251,21 @@ test('the keeper dies while a seat is being taken, at each step of it: one endin
   expect(homes.length).toBeGreaterThan(3);
   await goesOn(homes);
 });
+
+test('a seat that was being taken, and what its session wants cannot be had any more: neither the next daemon nor its neighbour waits for it', async () => {
+  const home = new Home((line, print, exit, child) => {
+    if (!line.startsWith('j ') || home.heard('j').length === 1) calm(line, print, exit, child);
+  });
+  await home.start();
+  const a = await home.seated('a');
+  const b = await home.session('b');
+  await until(() => home.seats.includes(`${b} joining`));
+  const never = Promise.withResolvers<undefined>().promise;
+  const member: ToySharingOptions['member'] = (id) => (id === b ? never : Promise.resolve(undefined));
+  await home.again({ member, threadTimeoutMs: 30 });
+  const turn = await home.send(a, 'and then');
+  await until(() => home.ending(turn) !== undefined);
+  expect(home.ending(turn)).toBe('turn.completed');
+  await until(() => home.seats.length === 1);
+  expect(home.seats).toEqual([`${a} in`]);
+});
