@@ -11,14 +11,15 @@ export class BackOffs {
     this.#now = now;
   }
 
-  /** A process of the domain is gone. `since`: when it was started, if it was. */
+  /** A process of the domain is gone. `since`: when it was started for a session, if it was. */
   ended(domain: string, how: HowGone & { readonly since?: number | undefined }): void {
     const now = this.#now();
     const before = this.#failures.get(domain);
-    const { failed, ran, since = now } = how;
-    if (failed) this.#failures.set(domain, failedAgain(before, { now, livedMs: now - since }));
+    const { failed, ran, since } = how;
+    if (failed) this.#failures.set(domain, failedAgain(before, { now, livedMs: now - (since ?? now) }));
     // One that never ran, or was there before the last failure, says nothing about it.
-    else if (ran && before !== undefined && since >= before.at) this.#failures.delete(domain);
+    else if (ran && before !== undefined && since !== undefined && since >= before.at)
+      this.#failures.delete(domain);
   }
 
   /** How long the next one waits. */

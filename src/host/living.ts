@@ -37,6 +37,7 @@ export class Living {
       start: (draft, seat, domain) => this.#startAhead(draft, seat, domain),
       pool: () => this.slots.places.view,
       restless: () => this.slots.places.restless,
+      backsOff: (domain) => this.slots.backOffs.waitMs(domain) > 0,
       warms: (state) => this.slots.warms(state),
     });
     this.slots = new Slots({
@@ -260,7 +261,7 @@ export class Living {
         this.#runtimes.delete(gone);
         this.#shared.delete(gone);
         this.spares.gone(gone);
-        this.slots.gone(gone, how);
+        this.slots.ended(gone, shared?.domain ?? what.domain, how);
         if (ahead !== undefined) this.#ports.secrets.remove(gone);
         this.#onChange();
       },

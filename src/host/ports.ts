@@ -51,7 +51,7 @@ export interface HostedRuntime extends HostedProcess, Voice {
   assign(draft: Draft, session: Listener): readonly RuntimeInput[];
 }
 
-/** What the end of a process says of others that are started alike. */
+/** What the end of a process says of others of its domain. */
 export interface HowGone {
   /** It crashed, did not answer, or did not start. */
   readonly failed: boolean;

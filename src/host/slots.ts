@@ -73,7 +73,7 @@ export class Slots {
   readonly places: Places;
   readonly #background: Background;
   readonly #rounds: Rounds;
-  readonly #backOffs = new BackOffs(() => this.#rounds.now());
+  readonly backOffs: BackOffs = new BackOffs(() => this.#rounds.now());
   readonly #tooBig: Pick<Rounds, 'stop'> | undefined;
   readonly #letGoes: LetGoes;
   #closed = false;
@@ -117,11 +117,8 @@ export class Slots {
 
   /** A spare has its session: its slot is that session's from this draft on. */
   assigned(draft: Draft, session: Session, runtime: string): void {
-    const place = placeFor(
-      { kind: 'start' },
-      { runtime, seat: runtime, domain: undefined, session, now: this.#rounds.now() },
-    );
-    this.places.add(draft, place);
+    const of = { runtime, seat: runtime, domain: undefined, session, now: this.#rounds.now() };
+    this.places.add(draft, placeFor({ kind: 'start' }, of));
   }
 
   /** A runtime that an earlier daemon started has its place again. */
@@ -139,13 +136,18 @@ export class Slots {
     this.#moveOn();
   }
 
+  /** A process of this domain is gone, a session's or nobody's. */
+  ended(runtime: string, domain: string, how: HowGone): void {
+    this.backOffs.ended(domain, { ...how, since: this.places.get(runtime)?.madeAt });
+    this.gone(runtime);
+  }
+
   /** The process is gone. */
-  gone(runtime: string, how: HowGone = { failed: false, ran: false }): void {
+  gone(runtime: string): void {
     const place = this.places.get(runtime);
     if (place !== undefined) {
       this.places.remove(runtime);
       wake(place);
-      if (place.domain !== undefined) this.#backOffs.ended(place.domain, { ...how, since: place.madeAt });
       if (place.replacing === true && !this.#closed)
         for (const { id } of sessionsOf(place)) this.#ports.warm(id);
     }
@@ -253,7 +255,7 @@ export class Slots {
     return slotOf(place, {
       leave: () => this.places.remove(place.runtime),
       mayStart: async (signal) => {
-        if (place.domain !== undefined) await this.#backOffs.passed(place.domain, signal);
+        if (place.domain !== undefined) await this.backOffs.passed(place.domain, signal);
         place.madeAt = this.#rounds.now();
       },
     });

@@ -49,6 +49,8 @@ export interface SparesPorts extends Pick<HostPorts, 'keyOf' | 'secrets' | 'cred
   readonly pool: () => PoolView;
   /** Something starts or works. */
   readonly restless: () => boolean;
+  /** Processes of this domain crash: the next one is to wait. */
+  readonly backsOff: (domain: string) => boolean;
   /** Whether a session of this state runs warm. */
   readonly warms: (state: SessionState) => boolean;
 }
@@ -241,7 +243,8 @@ export class Spares {
       if (now - usedAt >= limits.spareForMs) this.#wants.delete(key);
     const { end, start } = decideSpares(this.#view(), limits);
     for (const { runtime } of end) this.unload(runtime);
-    if (start === undefined || this.#starting) {
+    const { domain = '' } = this.#wants.get(start ?? '') ?? {};
+    if (start === undefined || this.#starting || this.#ports.backsOff(domain)) {
       this.#restlessSince = undefined;
       return;
     }

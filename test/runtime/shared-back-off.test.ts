@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { SessionHost } from '../../src/host/index.ts';
-import { backOffMs } from '../../src/pool/index.ts';
+import { backOffMs, type PoolLimits } from '../../src/pool/index.ts';
 import { TURN_ENDINGS } from '../../src/protocol/index.ts';
 import { MemoryJournal } from '../support/memory-journal.ts';
 import { MemoryKeeper } from '../support/memory-keeper.ts';
@@ -21,17 +21,18 @@ class Home {
   readonly keeper = new MemoryKeeper((line, print, exit, child) => {
     const label = this.#labels.get(child) ?? '';
     if (line === 'hello') this.greeted.push({ label, at: performance.now() });
-    // It crashes when a conversation is to be opened; for one message it would do.
-    if (label === 'bad' && line.startsWith('j ')) return exit(3);
+    if (label === 'bad' && line.split(' ')[0] === this.dies) return exit(3);
     calm(line, print, exit, child);
   });
   host!: SessionHost;
+  /** Bad ones crash when a conversation is to be opened (for one message they would do), or when they are greeted. */
+  dies: 'j' | 'hello' = 'j';
 
-  async start(): Promise<void> {
+  async start(pool: Partial<PoolLimits> = {}): Promise<void> {
     const sharing = sharedBy({ dialect: sharedToy });
     this.host = await toyHost(this.journal, this.keeper, {
       report: () => undefined,
-      pool: { maxWarm: 2, whenFull: 'wait' },
+      pool: { maxWarm: 2, whenFull: 'wait', ...pool },
       sharing: (at) => {
         const { domainOf, share } = sharing(at);
         return {
@@ -100,4 +101,36 @@ test('whoever comes to a domain that backs off waits with it: the line of its se
   expect(home.bad).toBe(3);
   expect(home.greeted.at(-1)!.at - since).toBeGreaterThan(wait / 2);
   for (const id of others) await home.host.close(id, BY);
+});
+
+test('a process that is started ahead waits with its domain, too', async () => {
+  const home = new Home();
+  await home.start({ maxWarm: 3, spares: 1, spareRestMs: 1 });
+  await home.crash();
+  await home.crash();
+  const good = await home.session('good');
+  expect(await home.turn(good)).toBe('turn.completed');
+  // Whoever comes now wants another one ahead.
+  const before = home.bad;
+  const waits = await home.session('bad');
+  for (let time = 0; time < 20; time += 1) expect(await home.turn(good)).toBe('turn.completed');
+  expect(home.bad).toBe(before);
+  await home.host.close(waits, BY);
+});
+
+test('one that was started ahead and dies before anybody has it counts for its domain', async () => {
+  const home = new Home();
+  home.dies = 'hello';
+  await home.start({ maxWarm: 3, spares: 1, spareRestMs: 1, warmOnCreate: false });
+  for (let time = 1; time <= 2; time += 1) {
+    await home.session('bad');
+    await until(() => home.bad === time && home.journal.runtimes().length === 0);
+  }
+  const since = performance.now();
+  const wait = backOffMs({ count: home.bad, at: 0 }, 0);
+  const last = await home.session('bad');
+  // Another wish for one ahead does not start it, a message waits for it.
+  await home.turn(last);
+  expect(home.bad).toBeGreaterThan(2);
+  expect(performance.now() - since).toBeGreaterThan(wait / 2);
 });
