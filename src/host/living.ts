@@ -262,7 +262,8 @@ export class Living {
         this.#shared.delete(gone);
         this.spares.gone(gone);
         this.slots.ended(gone, shared?.domain ?? what.domain, how);
-        if (ahead !== undefined) this.#ports.secrets.remove(gone);
+        // What it was started with, if that was before there was a session.
+        this.#ports.secrets.remove(gone);
         this.#onChange();
       },
       onMeasured: (measured) => {

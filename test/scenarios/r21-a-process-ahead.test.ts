@@ -1,4 +1,12 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { checkJournal, TestDaemon, testHome, type Event, type TestHome } from '../support/daemon.ts';
@@ -274,6 +282,8 @@ test('codex: kill -9 of the daemon before a session has the process ends it; beh
 
   // The pool is full with it: who may have it needs no other slot.
   const spare = await ready(daemon);
+  const values = ownValues(home);
+  expect(values).toHaveLength(1);
   const session = await daemon.session('codex', { env });
   const gate = join(home.cwd, 'gate');
   const turn = await daemon.send(session, `hold ${gate}`);
@@ -285,6 +295,8 @@ test('codex: kill -9 of the daemon before a session has the process ends it; beh
   const received = readFileSync(env.FAKE_AGENT_LOG, 'utf8').split('\n').filter(Boolean);
   expect(received.length).toBe(2);
   await closed(last, session, await last.session('codex', { env }));
+  // What it was started with went with it.
+  await until(() => !ownValues(home).some((name) => values.includes(name)));
   // Codex reads this at its start.
   const former = await ready(last);
   mkdirSync(join(home.root, '.codex'));
@@ -456,3 +468,8 @@ test('of many that come at once one has the spare, and each has an answer of its
   await daemon.stop();
   expect(marked(home.path)).toEqual([]);
 });
+
+/** Files of values that belong to processes, not to sessions. */
+function ownValues(home: TestHome): string[] {
+  return readdirSync(join(home.path, 'secrets')).filter((name) => name.startsWith('rt_'));
+}
