@@ -169,6 +169,42 @@ describe('each sees only its own', () => {
   });
 });
 
+describe('a server that is busy', () => {
+  const busy = { error: { code: -32_001, message: 'Server overloaded; retry later.' } };
+
+  test('for the conversation of one seat: it is asked again, a few times, and the other seats are told nothing', () => {
+    const codex = new Driven().seated('a', THREAD).prompt('a');
+    codex.answered({ turn: { id: C1, status: 'inProgress', items: [] } });
+    const before = codex.of('a').length;
+    codex.join('b').answered({ config: {} });
+    for (let asked = 0; asked < 10 && codex.of('b').length === 0; asked += 1)
+      codex.line({ id: codex.last, ...busy });
+    expect(codex.of('b')).toMatchObject([{ kind: 'join-failed', code: 'spawn_failed' }]);
+    expect(codex.of('a')).toHaveLength(before);
+    expect(codex.state.members.map(({ seat }) => seat)).toEqual(['a']);
+  });
+
+  test('for the message of one seat: its turn fails, the turn of the other goes on', () => {
+    const codex = new Driven().seated('a', THREAD).seated('b', OTHER).prompt('a');
+    codex.answered({ turn: { id: C1, status: 'inProgress', items: [] } });
+    const before = codex.of('a').length;
+    codex.prompt('b');
+    for (let asked = 0; asked < 10 && codex.of('b').length === 1; asked += 1)
+      codex.line({ id: codex.last, ...busy });
+    expect(codex.of('b').at(-1)).toMatchObject({ kind: 'ended', outcome: { kind: 'failed' } });
+    expect(codex.of('a')).toHaveLength(before);
+  });
+
+  test('a limit of the account that is reached is a notice to all, and ends nobody’s turn', () => {
+    const codex = new Driven().seated('a', THREAD).seated('b', OTHER).prompt('a');
+    codex.answered({ turn: { id: C1, status: 'inProgress', items: [] } });
+    const limits = { rateLimits: { rateLimitReachedType: 'primary' } };
+    codex.line({ method: 'account/rateLimits/updated', params: limits });
+    const told = (seat: string): Told | undefined => codex.of(seat).at(-1);
+    for (const seat of ['a', 'b']) expect(told(seat)).toMatchObject({ kind: 'notice', code: 'rate_limit' });
+  });
+});
+
 test('a message that cannot be had any more is refused to its turn, and every other line is still written', () => {
   const codex = new Driven().seated('a', THREAD).prompt('a');
   const context = {
