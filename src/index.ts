@@ -21,9 +21,16 @@ import { openJournal } from './journal/index.ts';
 import { createDirectHost, reapDead } from './process/index.ts';
 import { VERSION, type StatusView } from './protocol/index.ts';
 
-export { connect, connectHome } from './client/index.ts';
+export {
+  connect,
+  connectHome,
+  PilotlightClient,
+  type ClientBounds,
+  type ConnectHomeOptions,
+  type ConnectOptions,
+} from './client/index.ts';
 export * from './protocol/index.ts';
-export type { LocalHost, LocalSession, LocalTurn } from './daemon/local.ts';
+export type { LocalHost } from './daemon/local.ts';
 
 export interface HostOptions {
   /** Directory of journal and secrets, made when missing. Without it everything is in memory. */

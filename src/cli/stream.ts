@@ -1,5 +1,5 @@
 /** Follows a turn on the terminal: text as it comes, Ctrl-C interrupts it, twice leaves. Gives the exit code of its ending. */
-import type { ClientSession, ClientTurn } from '../client/index.ts';
+import type { ClientSession, Turn } from '../client/index.ts';
 import { messageOf } from '../protocol/index.ts';
 import { Asker, type AskHow } from './asker.ts';
 import type { Context } from './context.ts';
@@ -10,7 +10,7 @@ import { Renderer } from './render.ts';
 /** `ask`: what is done with permission requests. Default: asked on the terminal where there is one, else left to other clients. */
 export async function streamTurn(
   context: Context,
-  followed: { readonly session: ClientSession; readonly turn: ClientTurn; readonly ask?: AskHow },
+  followed: { readonly session: ClientSession; readonly turn: Turn; readonly ask?: AskHow },
 ): Promise<number> {
   const {
     session,

@@ -157,11 +157,12 @@ describe('calls', () => {
   test('sessions', async () => {
     const daemon = client();
     const session = await daemon.sessions.create({ agent: 'claude', cwd: '/', name: 'a' });
-    expect((await daemon.sessions.get(session.id)).name).toBe('a');
-    await daemon.sessions.update(session.id, { name: 'b' });
+    const again = await daemon.sessions.get(session.id);
+    expect((await again.view()).name).toBe('a');
+    await again.update({ name: 'b' });
     const page = await daemon.sessions.list({ state: 'idle', limit: 1 });
     expect(page.items.map(({ id, name }) => [id, name])).toEqual([[session.id, 'b']]);
-    expect((await daemon.sessions.close(session.id)).state).toBe('closed');
+    expect((await again.close()).state).toBe('closed');
     expect((await daemon.sessions.list({ state: 'idle' })).items).toEqual([]);
   });
 
@@ -324,13 +325,13 @@ describe('events', () => {
     const daemon = client();
     const first = await newSession(daemon);
     const second = await newSession(daemon);
-    const events = daemon.allEvents();
+    const events = daemon.events();
     expect((await take(events, 2)).map((item) => 'session' in item && item.session)).toEqual([
       first.id,
       second.id,
     ]);
     expect(events.position).toBe(2);
-    expect((await take(daemon.allEvents({ follow: false, after: 1 }), 9)).length).toBe(1);
+    expect((await take(daemon.events({ follow: false, after: 1 }), 9)).length).toBe(1);
   });
 
   test('each once and in order while the connection breaks and the daemon starts again', async () => {
@@ -448,7 +449,7 @@ describe('events', () => {
 
   test('a refusal is thrown', async () => {
     await expect(take(client().session('ses_none').events(), 1)).rejects.toMatchObject({ code: 'not_found' });
-    await expect(take(client({ token: 'wrong' }).allEvents(), 1)).rejects.toMatchObject({
+    await expect(take(client({ token: 'wrong' }).events(), 1)).rejects.toMatchObject({
       code: 'unauthorized',
     });
   });

@@ -1,18 +1,24 @@
 /** A daemon, seen by a program: typed calls over HTTP. Runs wherever `fetch` does. */
-import {
-  PilotlightError,
-  type AgentView,
-  type CreateSession,
-  type SessionView,
-  type StatusView,
-  type UpdateSession,
+import type {
+  AgentView,
+  CommandOptions,
+  CreateSession,
+  EventStream,
+  Page,
+  PageOptions,
+  Pilotlight,
+  Sessions,
+  SessionView,
+  StatusView,
+  StreamOptions,
 } from '../protocol/index.ts';
-import { ClientSession, type CommandOptions, type PageOptions } from './session.ts';
-import { EventStream, type StreamOptions } from './stream.ts';
+import { endpointOf } from './home.ts';
+import { ClientSession } from './session.ts';
+import { ClientStream } from './stream.ts';
 import { ClientTokens } from './tokens.ts';
-import { Agents, Health, Nothing, pageOf, Session, Status, type Page } from './views.ts';
+import { Agents, Health, Nothing, pageOf, Session, Status } from './views.ts';
 import { ClientWorkspaces } from './workspaces.ts';
-import { Wire, type Endpoint, type Fetch } from './wire.ts';
+import { addressOf, Wire, type Endpoint, type Fetch } from './wire.ts';
 
 export interface ClientBounds {
   /** Default: the platform's. */
@@ -31,23 +37,29 @@ export interface ConnectOptions extends ClientBounds {
   readonly token: string;
 }
 
-/** Makes no connection yet: the first call does. Throws `bad_request` for what is no http(s) address. */
-export function connect(options: ConnectOptions): PilotlightClient {
+export interface ConnectHomeOptions extends ClientBounds {
+  /** The directory, e.g. `~/.pilotlight` (not expanded here). Under Node only. */
+  readonly home: string;
+}
+
+/**
+ * A daemon or hub by its address, or the daemon of a home. Makes no connection yet: the first call does. Throws `bad_request` for what is no
+ * http(s) address. A home's files are read again before every attempt: its daemon may come back on another port.
+ */
+export function connect(options: ConnectOptions | ConnectHomeOptions): PilotlightClient {
+  if ('home' in options) return new PilotlightClient(() => endpointOf(options.home), options);
   const endpoint = { url: addressOf(options.url), token: options.token };
   return new PilotlightClient(() => endpoint, options);
 }
 
-export function addressOf(text: string): string {
-  const url = URL.parse(text);
-  if (url === null || !/^https?:$/.test(url.protocol))
-    throw new PilotlightError('bad_request', `${JSON.stringify(text)} is no http address`, {
-      fix: 'Use the url of daemon.json.',
-    });
-  return url.href.replace(/\/+$/, '');
+/** As `connect`, but `no_daemon` at once when the home has none. */
+export async function connectHome(options: ConnectHomeOptions): Promise<PilotlightClient> {
+  await endpointOf(options.home);
+  return connect(options);
 }
 
 /** Every call rejects with PilotlightError. Disposing it ends its streams and whatever is under way; the daemon goes on. */
-export class PilotlightClient implements AsyncDisposable {
+export class PilotlightClient implements Pilotlight {
   readonly sessions: ClientSessions;
   /** Scoped tokens; for admins. */
   readonly tokens: ClientTokens;
@@ -86,10 +98,9 @@ export class PilotlightClient implements AsyncDisposable {
     return new ClientSession(this.#wire, id, this.#silenceMs);
   }
 
-  /** Events of all sessions. Positions are global cursors. */
-  allEvents(options: StreamOptions = {}): EventStream {
+  events(options: StreamOptions = {}): EventStream {
     const source = { wire: this.#wire, path: '/v1/events', global: true, silenceMs: this.#silenceMs };
-    return new EventStream(source, options);
+    return new ClientStream(source, options);
   }
 
   /** Stops the daemon and every agent. Without `now` running turns may finish, which may take half a minute. */
@@ -115,7 +126,8 @@ export class PilotlightClient implements AsyncDisposable {
   }
 }
 
-export class ClientSessions {
+/** See `Sessions`. */
+export class ClientSessions implements Sessions {
   readonly #wire: Wire;
   readonly #session: (id: string) => ClientSession;
 
@@ -124,7 +136,6 @@ export class ClientSessions {
     this.#session = session;
   }
 
-  /** Resolves when the session is durable; its agent may still be starting. */
   async create(request: CreateSession, options: CommandOptions = {}): Promise<ClientSession> {
     const view = await this.#wire.ask({
       method: 'POST',
@@ -136,12 +147,15 @@ export class ClientSessions {
     return this.#session(view.id);
   }
 
-  /** The session as it is now; `session(id)` gives the one to talk to. */
-  get(id: string): Promise<SessionView> {
-    return this.#session(id).view();
+  async get(id: string): Promise<ClientSession> {
+    const session = this.#session(id);
+    await session.view();
+    return session;
   }
 
-  list(options: PageOptions & { readonly state?: SessionView['state'] } = {}): Promise<Page<SessionView>> {
+  list(
+    options: PageOptions & { readonly state?: SessionView['state'] | undefined } = {},
+  ): Promise<Page<SessionView>> {
     const { state, limit, after } = options;
     return this.#wire.ask({
       method: 'GET',
@@ -149,13 +163,5 @@ export class ClientSessions {
       query: { state, limit, after },
       answer: pageOf(Session),
     });
-  }
-
-  update(id: string, changes: UpdateSession, options: CommandOptions = {}): Promise<SessionView> {
-    return this.#session(id).update(changes, options);
-  }
-
-  close(id: string, options: CommandOptions = {}): Promise<SessionView> {
-    return this.#session(id).close(options);
   }
 }

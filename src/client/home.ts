@@ -1,24 +1,12 @@
 /** The daemon of a home, found by its files. Works under Node only, but loads anywhere: Node's parts are imported when it is called. */
 import { z } from 'zod';
 import { messageOf, PilotlightError } from '../protocol/index.ts';
-import { addressOf, PilotlightClient, type ClientBounds } from './client.ts';
-import type { Endpoint } from './wire.ts';
+import { addressOf, type Endpoint } from './wire.ts';
 
 const DaemonFile = z.object({ url: z.string() });
 
-export interface ConnectHomeOptions extends ClientBounds {
-  /** The directory, e.g. `~/.pilotlight` (not expanded here). */
-  readonly home: string;
-}
-
-/** `no_daemon` when the home has none. The files are read again before every attempt: a daemon may come back on another port. */
-export async function connectHome(options: ConnectHomeOptions): Promise<PilotlightClient> {
-  const locate = (): Promise<Endpoint> => endpointOf(options.home);
-  await locate();
-  return new PilotlightClient(locate, options);
-}
-
-async function endpointOf(home: string): Promise<Endpoint> {
+/** `no_daemon` when the home has none, `bad_request` when others can read its token. */
+export async function endpointOf(home: string): Promise<Endpoint> {
   try {
     const { readFile, stat } = await import('node:fs/promises');
     const { url } = DaemonFile.parse(JSON.parse(await readFile(`${home}/daemon.json`, 'utf8')));

@@ -1,17 +1,30 @@
-/** The typed client of a daemon. Loads in a browser too; there `connect` works and `connectHome` does not. */
+/** The typed client of a daemon. Loads in a browser too; there a daemon is found by `url`, not by `home`. */
 export {
   connect,
+  connectHome,
   PilotlightClient,
   type ClientBounds,
   type ClientSessions,
+  type ConnectHomeOptions,
   type ConnectOptions,
 } from './client.ts';
-export { connectHome, type ConnectHomeOptions } from './home.ts';
-export type { StreamGap, StreamItem, StreamReset } from './items.ts';
-export { ClientSession, type CommandOptions, type PageOptions, type SendOptions } from './session.ts';
-export { EventStream, type StreamOptions } from './stream.ts';
+export { ClientSession } from './session.ts';
 export type { ClientTokens } from './tokens.ts';
 export type { ClientWorkspaces } from './workspaces.ts';
-export { ClientTurn } from './turn.ts';
-export type { Health, Page } from './views.ts';
+export type { Health } from './views.ts';
 export type { Endpoint, Fetch } from './wire.ts';
+export type {
+  CommandOptions,
+  EventStream,
+  Page,
+  PageOptions,
+  Pilotlight,
+  SendOptions,
+  Session,
+  Sessions,
+  StreamGap,
+  StreamItem,
+  StreamOptions,
+  StreamReset,
+  Turn,
+} from '../protocol/index.ts';

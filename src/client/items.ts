@@ -1,32 +1,14 @@
-/** What a stream of events yields, and how its messages are read. */
+/** How the messages of an event stream are read. */
 import type { EventSourceMessage } from 'eventsource-parser';
 import { z } from 'zod';
-import { AnyEvent, messageOf, PilotlightError, type SessionEvent } from '../protocol/index.ts';
-
-/** Events that retention removed: `from` to `to` (seqs; of all sessions: the seqs of `session`). */
-export interface StreamGap {
-  readonly type: 'stream.gap';
-  readonly data: {
-    readonly from: number;
-    readonly to: number;
-    readonly reason: string;
-    readonly session?: string | undefined;
-  };
-}
-
-/**
- * The journal's end was lost since (a power cut), so that what was received may not be what is there now. The stream ends with it:
- * read the views again, then follow from where you want. `lastSeq` is known when the cursor was beyond the end.
- */
-export interface StreamReset {
-  readonly type: 'stream.reset';
-  readonly data: { readonly epoch: string; readonly lastSeq?: number | undefined };
-}
-
-/**
- * Discriminated by `type`. An event whose type this version does not know is passed on as it is: have a default branch.
- */
-export type StreamItem = SessionEvent | StreamGap | StreamReset;
+import {
+  AnyEvent,
+  messageOf,
+  PilotlightError,
+  type SessionEvent,
+  type StreamGap,
+  type StreamReset,
+} from '../protocol/index.ts';
 
 const Gap = z.object({
   from: z.number(),

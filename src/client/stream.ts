@@ -3,24 +3,11 @@
  * Owns the position and the coming back. Knows nothing of turns.
  */
 import { z } from 'zod';
-import { PilotlightError } from '../protocol/index.ts';
+import { PilotlightError, type EventStream, type StreamItem, type StreamOptions } from '../protocol/index.ts';
 import { openConnection, type Connection } from './connection.ts';
-import { eventOf, gapOf, received, type StreamItem } from './items.ts';
+import { eventOf, gapOf, received } from './items.ts';
 import { backoffMs, pause } from './wait.ts';
 import type { Wire } from './wire.ts';
-
-export interface StreamOptions {
-  /** Events behind this position: a seq, or of all sessions a global cursor. Default 0: from the start. */
-  readonly after?: number | undefined;
-  /** Go on when the end is reached. Default true. */
-  readonly follow?: boolean | undefined;
-  /** Ends the iteration quietly. */
-  readonly signal?: AbortSignal | undefined;
-  /** Called when the replay is over, again after every coming back. */
-  readonly onLive?: ((through: number) => void) | undefined;
-  /** The epoch in which `after` was received: another one is a reset. */
-  readonly epoch?: string | undefined;
-}
 
 export interface StreamSource {
   readonly wire: Wire;
@@ -33,11 +20,8 @@ export interface StreamSource {
 const MOST_BACKOFF_MS = 5000;
 const PAGE = 1000;
 
-/**
- * An async iterable for one consumer. It comes back by itself from where it is, for as long as it takes; a refusal (4xx) is thrown.
- * Ends quietly when its signal aborts, when it is disposed, after a reset, and (`follow: false`) at the end.
- */
-export class EventStream implements AsyncIterable<StreamItem>, AsyncDisposable {
+/** See `EventStream`. It comes back by itself from where it is, for as long as it takes; a refusal (4xx) is thrown. */
+export class ClientStream implements EventStream {
   readonly #source: StreamSource;
   readonly #options: StreamOptions;
   readonly #ending = new AbortController();
@@ -56,7 +40,6 @@ export class EventStream implements AsyncIterable<StreamItem>, AsyncDisposable {
     this.#items = options.follow === false ? this.#pages() : this.#follow();
   }
 
-  /** The position of the last item yielded: `after` of the next stream. */
   get position(): number {
     return this.#position;
   }

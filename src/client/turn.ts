@@ -1,24 +1,33 @@
 /** A turn as its sender sees it: its events up to its ending, and its result. Ending the wait never ends the turn. */
-import { PilotlightError, TURN_ENDINGS, type SessionEvent, type TurnView } from '../protocol/index.ts';
-import { Turn } from './views.ts';
-import { EventStream, type StreamSource } from './stream.ts';
+import {
+  PilotlightError,
+  TURN_ENDINGS,
+  type EventStream,
+  type SessionEvent,
+  type Turn,
+  type TurnView,
+} from '../protocol/index.ts';
 import { aborted } from './wire.ts';
 
-/**
- * Iterate it for the turn's events, from `turn.queued` to its one ending, each once however often the connection breaks.
- * `await turn.result` for the turn as it ended. Both may be done, in any order; a turn that failed is a result, not an error.
- */
-export class ClientTurn implements AsyncIterable<SessionEvent>, AsyncDisposable {
-  /** The turn as it was accepted. */
+/** Where a turn is: behind HTTP, or in this process. */
+export interface TurnSource {
+  /** The events of its session behind `after`. */
+  readonly open: (after: number) => EventStream;
+  /** The turn as it is now. */
+  readonly view: () => Promise<TurnView>;
+}
+
+/** See `Turn`. */
+export class FollowedTurn implements Turn {
   readonly accepted: TurnView;
-  readonly #source: StreamSource;
+  readonly #source: TurnSource;
   readonly #streams = new Set<EventStream>();
   #ended = false;
   #result: Promise<TurnView> | undefined;
 
-  constructor(source: StreamSource, accepted: TurnView) {
-    this.#source = source;
+  constructor(accepted: TurnView, source: TurnSource) {
     this.accepted = accepted;
+    this.#source = source;
   }
 
   get id(): string {
@@ -29,16 +38,13 @@ export class ClientTurn implements AsyncIterable<SessionEvent>, AsyncDisposable 
     return this.accepted.sessionId;
   }
 
-  /** Resolves when the turn has ended, however it did. Rejects when that can no longer be known. */
   get result(): Promise<TurnView> {
     this.#result ??= this.#awaitResult();
     return this.#result;
   }
 
-  /** The turn as it is now. */
   view(): Promise<TurnView> {
-    const path = `/v1/sessions/${encodeURIComponent(this.sessionId)}/turns/${encodeURIComponent(this.id)}`;
-    return this.#source.wire.ask({ method: 'GET', path, answer: Turn });
+    return this.#source.view();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<SessionEvent, void> {
@@ -63,7 +69,6 @@ export class ClientTurn implements AsyncIterable<SessionEvent>, AsyncDisposable 
     throw aborted(`Following turn ${this.id}`);
   }
 
-  /** Ends what follows this turn here. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#streams].map((stream) => stream[Symbol.asyncDispose]()));
   }
@@ -95,7 +100,7 @@ export class ClientTurn implements AsyncIterable<SessionEvent>, AsyncDisposable 
   }
 
   #open(): EventStream {
-    const stream = new EventStream(this.#source, { after: this.accepted.seq - 1 });
+    const stream = this.#source.open(this.accepted.seq - 1);
     this.#streams.add(stream);
     return stream;
   }

@@ -9,6 +9,7 @@ import {
   TokenView,
   TurnView,
   WorkspaceView,
+  type Page,
 } from '../protocol/index.ts';
 
 export const Session: z.ZodType<SessionView> = SessionView.loose();
@@ -25,12 +26,6 @@ export const Permissions: z.ZodType<{ items: PermissionView[] }> = z.object({
 export const Health = z.looseObject({ status: z.literal('ok'), version: z.string() });
 export type Health = z.infer<typeof Health>;
 export const Nothing = z.unknown();
-
-/** `next` is the `after` of the next page; absent at the end. */
-export interface Page<T> {
-  readonly items: readonly T[];
-  readonly next?: string | undefined;
-}
 
 export function pageOf<T>(item: z.ZodType<T>): z.ZodType<Page<T>> {
   return z.object({ items: z.array(item), next: z.string().optional() });

@@ -15,6 +15,15 @@ export interface Endpoint {
   readonly token?: string;
 }
 
+export function addressOf(text: string): string {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw new PilotlightError('bad_request', `${JSON.stringify(text)} is no http address`, {
+      fix: 'Use the url of daemon.json.',
+    });
+  return url.href.replace(/\/+$/, '');
+}
+
 export interface WireOptions {
   /** Asked before every attempt: a daemon that was started again may be elsewhere. */
   readonly locate: () => Endpoint | Promise<Endpoint>;

@@ -1,81 +1,65 @@
 /**
- * The library's verbs over a host in this process: the same shape as the client's, without HTTP.
+ * The library's verbs over a host in this process: the same as the client's, without HTTP.
  */
-import type { z } from 'zod';
+import { z } from 'zod';
+import { idempotencyOf } from '../api/idempotency.ts';
 import { invalidRequest } from '../api/invalid.ts';
+import { FollowedTurn } from '../client/turn.ts';
 import {
-  PilotlightError,
-  TURN_ENDINGS,
-  AnyEvent,
-  type AnswerPermission,
-  type By,
-  type ContentBlock,
+  AnswerPermission,
   CreateSession,
-  type InterruptTurn,
-  type PermissionView,
+  InterruptTurn,
+  PilotlightError,
   SendTurn,
-  type SessionEvent,
-  type SessionView,
-  type StatusView,
-  type TurnView,
   UpdateSession,
-  type AgentView,
+  type By,
+  type CommandOptions,
+  type Pilotlight,
+  type Session,
+  type Turn,
+  type TurnView,
 } from '../protocol/index.ts';
-import type { Host } from '../host/index.ts';
-import type { Followed } from '../session/ports.ts';
+import type { Answered, Caller, Host } from '../host/index.ts';
+import { LocalStream, type LocalSource } from './local-stream.ts';
 
-export interface LocalTurn extends AsyncIterable<SessionEvent> {
-  readonly id: string;
-  /** The turn as it ended. */
-  readonly result: Promise<TurnView>;
-}
-
-export interface LocalSession {
-  readonly id: string;
-  view(): SessionView;
-  send(input: string | readonly ContentBlock[], options?: Omit<SendTurn, 'input'>): Promise<LocalTurn>;
-  /** Changes name, model, mode, credentials, …: see the API's PATCH. */
-  update(changes: UpdateSession): Promise<SessionView>;
-  interrupt(options?: InterruptTurn): Promise<TurnView>;
-  /** Takes a queued turn back. */
-  takeBack(turn: string): Promise<TurnView>;
-  /** What the agent asks and nobody has answered. */
-  permissions(): readonly PermissionView[];
-  answer(request: string, answer: AnswerPermission): Promise<PermissionView>;
-  close(): Promise<SessionView>;
-  /** Events with seq > after, and then live until `signal` aborts. */
-  events(options?: { readonly after?: number; readonly signal?: AbortSignal }): AsyncIterable<SessionEvent>;
-}
-
-export interface LocalHost extends AsyncDisposable {
-  readonly sessions: {
-    create(request: CreateSession): Promise<LocalSession>;
-    get(id: string): LocalSession;
-    list(filter?: { readonly state?: string; readonly limit?: number; readonly after?: string }): {
-      readonly items: readonly SessionView[];
-      readonly next?: string;
-    };
-  };
-  agents(): Promise<readonly AgentView[]>;
-  status(): Promise<StatusView>;
-  /** Ends everything: running turns get 10 s, then they are interrupted; agents end by the ladder. Idempotent. */
+/** A host in this process. Disposing it ends everything: running turns get 10 s, then they are interrupted; agents end by the ladder. Idempotent. */
+export interface LocalHost extends Pilotlight {
+  /** As disposing does. */
   close(): Promise<void>;
 }
 
 const BY: By = { kind: 'client', name: 'library' };
 
+interface At {
+  readonly host: Host;
+  readonly closed: AbortSignal;
+}
+
+interface Command<B> extends CommandOptions {
+  readonly verb: string;
+  readonly session?: string;
+  readonly schema: z.ZodType<B>;
+  readonly body: unknown;
+}
+
 export function localHost(host: Host, end: () => Promise<void>): LocalHost {
+  const closing = new AbortController();
+  const at: At = { host, closed: closing.signal };
   let ended: Promise<void> | undefined;
-  const close = (): Promise<void> => (ended ??= end());
+  const close = (): Promise<void> =>
+    (ended ??= end().finally(() => {
+      closing.abort();
+    }));
   return {
     sessions: {
-      create: async (request) => {
-        const { value } = await host.create(checked(CreateSession, request), { by: BY });
-        return sessionOf(host, value.id);
+      create: async (body, options) => {
+        const command = { verb: 'create', schema: CreateSession, body, ...options };
+        return sessionOf(at, (await run(command, (request, caller) => host.create(request, caller))).id);
       },
-      get: (id) => sessionOf(host, host.get(id).id),
-      list: (filter = {}) => host.list(filter),
+      get: async (id) => sessionOf(at, host.get(id).id),
+      list: async (filter = {}) => host.list(given(filter)),
     },
+    events: (options = {}) => new LocalStream(at, options),
     agents: () => host.agents(),
     status: () => host.status(),
     close,
@@ -83,72 +67,94 @@ export function localHost(host: Host, end: () => Promise<void>): LocalHost {
   };
 }
 
-function sessionOf(host: Host, id: string): LocalSession {
+function sessionOf(at: At, id: string): Session {
+  const { host } = at;
+  const source = { ...at, session: id };
   return {
     id,
-    view: () => host.get(id),
-    async send(input, options = {}) {
-      const request = { input: typeof input === 'string' ? input : [...input], ...options };
-      const { value } = await host.send(id, checked(SendTurn, request), { by: BY });
-      return turnOf(host, value);
+    view: async () => host.get(id),
+    async send(input, { idempotencyKey, signal, ...rest } = {}) {
+      const command = { verb: 'send', session: id, schema: SendTurn, body: { input, ...rest } };
+      const accepted = await run({ ...command, idempotencyKey, signal }, (request, caller) =>
+        host.send(id, request, caller),
+      );
+      return turnOf(source, accepted);
     },
-    update: async (changes) => (await host.update(id, checked(UpdateSession, changes), { by: BY })).value,
-    interrupt: async (options = {}) => (await host.interrupt(id, options, { by: BY })).value,
-    takeBack: async (turn) => (await host.takeBack(id, turn, { by: BY })).value,
-    permissions: () => host.permissions(id),
-    answer: async (request, answer) => (await host.answer(id, { ...answer, request }, { by: BY })).value,
-    close: async () => (await host.close(id, { by: BY })).value,
-    events: ({ after = 0, signal } = {}) =>
-      eventsOf(host.follow(id, after, signal ?? new AbortController().signal)),
+    update: (body, options) =>
+      run({ verb: 'update', session: id, schema: UpdateSession, body, ...options }, (changes, caller) =>
+        host.update(id, changes, caller),
+      ),
+    interrupt: ({ idempotencyKey, signal, ...body } = {}) =>
+      run(
+        { verb: 'interrupt', session: id, schema: InterruptTurn, body, idempotencyKey, signal },
+        (request, caller) => host.interrupt(id, request, caller),
+      ),
+    takeBack: (turn, options) =>
+      run({ verb: 'takeBack', session: id, schema: TurnId, body: turn, ...options }, (request, caller) =>
+        host.takeBack(id, request, caller),
+      ),
+    permissions: async () => host.permissions(id),
+    answer: (request, body, options) =>
+      run(
+        { verb: `answer ${request}`, session: id, schema: AnswerPermission, body, ...options },
+        (answer, caller) => host.answer(id, { ...answer, request }, caller),
+      ),
+    close: (options) =>
+      run({ verb: 'close', session: id, schema: Nothing, body: undefined, ...options }, (_, caller) =>
+        host.close(id, caller),
+      ),
+    turns: async (options = {}) => host.turns(id, given(options)),
+    turn: async (turn) => turnOf(source, host.turn(id, turn)),
+    events: (options = {}) => new LocalStream(source, options),
   };
 }
 
-/** The same rules as at the API's door: names that an agent would make more of than a name are refused here, too. */
-function checked<T>(schema: z.ZodType<T>, request: T): T {
-  const parsed = schema.safeParse(request);
-  if (parsed.success) return parsed.data;
-  throw invalidRequest(parsed.error.issues);
+const TurnId = z.string();
+const Nothing = z.undefined();
+
+/** By the same rules as at the API's door: names that an agent would make more of than a name are refused here, too. */
+async function run<B, T>(
+  command: Command<B>,
+  act: (body: B, caller: Caller) => Promise<Answered<T>>,
+): Promise<T> {
+  const { verb, session, schema, body, idempotencyKey, signal } = command;
+  const parsed = schema.safeParse(body);
+  if (!parsed.success) throw invalidRequest(parsed.error.issues);
+  if (signal?.aborted === true) throw cancelled(verb);
+  const keyed = { asker: BY.name ?? BY.kind, method: '', route: verb, session, body: body ?? null };
+  const idempotency = idempotencyOf(idempotencyKey ?? null, keyed);
+  const answered = act(parsed.data, { by: BY, ...(idempotency === undefined ? {} : { idempotency }) });
+  return (await orAborted(answered, signal, verb)).value;
 }
 
-function turnOf(host: Host, turn: TurnView): LocalTurn {
-  const { sessionId, id } = turn;
-  async function* events(): AsyncGenerator<SessionEvent> {
-    const stop = new AbortController();
-    try {
-      for await (const event of eventsOf(host.follow(sessionId, turn.seq - 1, stop.signal))) {
-        if (event.turn !== id) continue;
-        yield event;
-        if (TURN_ENDINGS.has(event.type)) return;
-      }
-    } finally {
-      stop.abort();
-    }
+function turnOf(source: LocalSource & { readonly session: string }, accepted: TurnView): Turn {
+  return new FollowedTurn(accepted, {
+    open: (after) => new LocalStream(source, { after }),
+    view: async () => source.host.turn(source.session, accepted.id),
+  });
+}
+
+/** Without what is undefined: this process's options are typed by hand, and `undefined` is as good as left out. */
+function given<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  // What is left has no undefined.
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
+}
+
+/** The wait ends with the signal; what was asked is done all the same. */
+async function orAborted<T>(answer: Promise<T>, signal: AbortSignal | undefined, verb: string): Promise<T> {
+  if (signal === undefined) return answer;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = (): void => {
+    reject(cancelled(verb));
+  };
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([answer, promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
-  let result: Promise<TurnView> | undefined;
-  return {
-    id,
-    [Symbol.asyncIterator]: events,
-    get result() {
-      result ??= (async () => {
-        for await (const event of events()) if (TURN_ENDINGS.has(event.type)) break;
-        return host.turn(sessionId, id);
-      })();
-      return result;
-    },
-  };
 }
 
-async function* eventsOf(batches: AsyncIterable<readonly Followed[]>): AsyncGenerator<SessionEvent> {
-  for await (const batch of batches)
-    for (const one of batch) if (one.kind === 'event') yield parseEvent(one.event.json);
-}
-
-function parseEvent(json: string): SessionEvent {
-  const parsed = AnyEvent.safeParse(JSON.parse(json));
-  if (!parsed.success)
-    throw new PilotlightError('internal', 'An event of the journal could not be read', {
-      cause: parsed.error,
-    });
-  // The journal of this process wrote it, with the schema of its type.
-  return parsed.data as unknown as SessionEvent;
+function cancelled(verb: string): PilotlightError {
+  return new PilotlightError('aborted', `${verb} was cancelled`);
 }

@@ -3,6 +3,7 @@ export * from './environment.ts';
 export * from './errors.ts';
 export * from './events.ts';
 export * from './ids.ts';
+export * from './library.ts';
 export * from './mcp.ts';
 export * from './requests.ts';
 export * from './tokens.ts';

@@ -174,7 +174,7 @@ test('the library: credentials and MCP servers in memory, names checked, everyth
       vault: { command: process.execPath, args: [VAULT], env: { VAULT_TOKEN: 'made-up-vault' } },
     },
   });
-  expect(session.view().mcpServers).toEqual(['vault']);
+  expect((await session.view()).mcpServers).toEqual(['vault']);
   const opened = await (await session.send('tool: mcp__vault__open {}')).result;
   expect(opened.text).toContain(openedBy('made-up-vault'));
   const leaked = await (await session.send('tool: mcp__vault__leak {}')).result;

@@ -1,5 +1,5 @@
 /** `run`: one turn. Creates a session (closed again unless --keep) or continues one; the answer goes to stdout. */
-import type { SendOptions } from '../../client/index.ts';
+import type { SendOptions } from '../../protocol/index.ts';
 import type { Context } from '../context.ts';
 import { UsageError } from '../exit.ts';
 import type { AskHow } from '../asker.ts';

@@ -5,7 +5,7 @@ import { required } from '../options.ts';
 
 export async function run(context: Context, args: readonly (string | undefined)[]): Promise<number> {
   const client = await context.client();
-  const view = await client.sessions.get(required(args, 0, 'the session id'));
+  const view = await client.session(required(args, 0, 'the session id')).view();
   context.output.object(view);
   const rows = Object.entries(view).map(([key, value]) => [
     key,
