@@ -9,7 +9,6 @@
 import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { performance } from 'node:perf_hooks';
 import { ofRepository } from './agents/index.ts';
 import { checkConfig, processEnvironment, readConfig, type Config } from './daemon/config.ts';
 import { assembleHost } from './daemon/assemble.ts';
@@ -17,9 +16,10 @@ import { openHome, type Home } from './daemon/home.ts';
 import { openSecrets } from './daemon/secret-store.ts';
 import { openWorkspaces } from './daemon/workspaces.ts';
 import { localHost, type LocalHost } from './daemon/local.ts';
+import type { SecretStore } from './host/index.ts';
 import { openJournal } from './journal/index.ts';
+import { aboutThis } from './daemon/about.ts';
 import { createDirectHost, reapDead } from './process/index.ts';
-import { VERSION, type StatusView } from './protocol/index.ts';
 
 export {
   connect,
@@ -54,24 +54,35 @@ export async function createHost(options: HostOptions = {}): Promise<LocalHost> 
   const home = options.home === undefined ? undefined : openHome(options.home);
   const config = configOf(options, home);
   const report = options.onError ?? ((): void => undefined);
+  await using owned = new AsyncDisposableStack();
+  // Last of all: what the journal and the processes still say is redacted by them.
+  let secrets: SecretStore | undefined;
+  owned.defer(() => {
+    secrets?.dispose();
+  });
   const journal = await openJournal({
     path: home?.journal,
     ...config.journal,
     lockTimeoutMs: 300,
     onError: report,
   });
+  owned.defer(() => journal.close());
+  const { homeId } = journal;
   const records = home?.processes;
-  if (records !== undefined) await reapDead({ recordDir: records, homeId: journal.homeId, keepIds: [] });
-  const children = createDirectHost({
-    homeId: journal.homeId,
-    ladder: config.ladder,
-    ...(records === undefined ? {} : { recordDir: records }),
-  });
-  const secrets = await openSecrets({
+  if (records !== undefined) await reapDead({ recordDir: records, homeId, keepIds: [] });
+  const children = owned.use(
+    createDirectHost({
+      homeId,
+      ladder: config.ladder,
+      ...(records === undefined ? {} : { recordDir: records }),
+    }),
+  );
+  const cwd = home?.path ?? tmpdir();
+  secrets = await openSecrets({
     secrets: config.secrets,
     ...(home === undefined ? {} : { directory: home.secrets }),
-    homeId: journal.homeId,
-    at: { children, cwd: home?.path ?? tmpdir(), env },
+    homeId,
+    at: { children, cwd, env },
   });
   const host = assembleHost({
     config,
@@ -79,7 +90,7 @@ export async function createHost(options: HostOptions = {}): Promise<LocalHost> 
     journal,
     children,
     helpers: children,
-    cwd: home?.path ?? tmpdir(),
+    cwd,
     ...(home === undefined ? {} : { home: home.path }),
     report,
     secrets,
@@ -89,27 +100,14 @@ export async function createHost(options: HostOptions = {}): Promise<LocalHost> 
       trusted: config.workspace.trusted,
       reads: ofRepository,
     }),
-    describe: async () => ({ daemon: aboutThis(home, journal.generation) }),
+    describe: async () => ({ daemon: aboutThis(home?.path ?? 'memory', journal.generation) }),
   });
   await host.recover();
+  const kept = owned.move();
   return localHost(host, async () => {
     await host.drain(DISPOSE_GRACE_MS);
-    await children[Symbol.asyncDispose]();
-    await journal.close();
-    secrets.dispose();
+    await kept.disposeAsync();
   });
-}
-
-function aboutThis(home: Home | undefined, generation: number): StatusView['daemon'] {
-  return {
-    pid: process.pid,
-    version: VERSION,
-    startedAt: new Date(performance.timeOrigin).toISOString(),
-    home: home?.path ?? 'memory',
-    generation,
-    rssMb: Math.round(process.memoryUsage.rss() / 1024 / 1024),
-    state: 'running',
-  };
 }
 
 function configOf(options: HostOptions, home: Home | undefined): Config {

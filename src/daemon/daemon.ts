@@ -3,7 +3,6 @@
  * The journal's lock is the one owner: only its holder speaks to the keeper or touches a socket.
  */
 import { rmSync } from 'node:fs';
-import { performance } from 'node:perf_hooks';
 import { ofRepository } from '../agents/index.ts';
 import { createApi, type Api, type ApiLimits, type Listening } from '../api/index.ts';
 import type { SecretStore, SessionHost } from '../host/index.ts';
@@ -12,6 +11,7 @@ import { sweepSpool } from '../keeper/index.ts';
 import { createDirectHost, processIdentity, socketPath, treeMemory } from '../process/index.ts';
 import { messageOf, PilotlightError, VERSION, type StatusView } from '../protocol/index.ts';
 import { KnownSecrets } from '../redact/index.ts';
+import { aboutThis } from './about.ts';
 import { assembleHost } from './assemble.ts';
 import type { Config } from './config.ts';
 import { writeJson, type Home } from './home.ts';
@@ -122,19 +122,8 @@ interface Running {
 function hostOf(running: Running): SessionHost {
   const { options, journal, keeper, report, helpers, known, secrets } = running;
   const { home, config, env } = options;
-  const startedAt = new Date(performance.timeOrigin).toISOString();
   const describe = async (): Promise<Pick<StatusView, 'daemon' | 'keeper'>> => {
-    const rssMb = Math.round(process.memoryUsage.rss() / 1024 / 1024);
-    const { generation } = journal;
-    const daemon = {
-      pid: process.pid,
-      version: VERSION,
-      startedAt,
-      home: home.path,
-      generation,
-      rssMb,
-      state: 'running' as const,
-    };
+    const daemon = aboutThis(home.path, journal.generation);
     const about = keeper.about();
     if (about === undefined) return { daemon };
     const keeperRss = await treeMemory(about.identity, { alone: true });

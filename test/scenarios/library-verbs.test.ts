@@ -216,6 +216,14 @@ describe.each(KINDS)('%s', (_, open) => {
   });
 });
 
+test('a host that cannot be made leaves its home free', async () => {
+  await using home = testHome();
+  const making = createHost({ home: home.path, env: home.env, config: { secrets: { store: 'keyring' } } });
+  await expect(making).rejects.toMatchObject({ fix: expect.stringContaining('secret-tool') });
+  await using host = await createHost({ home: home.path, env: home.env });
+  expect((await host.status()).daemon.home).toBe(home.path);
+});
+
 async function drained(stream: EventStream): Promise<StreamItem[]> {
   const items: StreamItem[] = [];
   for await (const item of stream) items.push(item);
