@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { HeldChild } from './child.ts';
-import { isAlive } from './identity.ts';
+import { isAlive, readStat } from './identity.ts';
 import { DEFAULT_LADDER, type ChildExit } from './ports.ts';
 
 test('a process that cannot be ended is told as stuck, and not waited for', async () => {
@@ -35,4 +35,36 @@ test('a process that cannot be ended is told as stuck, and not waited for', asyn
   } finally {
     process.kill(held.identity.pid, 'SIGKILL');
   }
+});
+
+test('what a process starts as it ends, without our mark and in a group of its own, goes with it', async () => {
+  const exited = Promise.withResolvers<ChildExit>();
+  const script = 'set -m; env -i /bin/sleep 1000 </dev/null >/dev/null 2>&1 & echo $!; disown; exit 0';
+  let said = '';
+  const held = await HeldChild.start({
+    spec: {
+      id: 'rt_2',
+      file: '/bin/bash',
+      args: ['-c', script],
+      cwd: process.cwd(),
+      env: { PATH: process.env['PATH'] ?? '' },
+      goodbye: new Uint8Array(),
+    },
+    mark: 'home_child_test/rt_2',
+    ladder: DEFAULT_LADDER,
+    listener: {
+      out: (bytes) => (said += bytes.toString()),
+      stderr: () => undefined,
+      wrote: () => undefined,
+      refused: () => undefined,
+      exit: exited.resolve,
+    },
+  });
+  const { stuck } = await exited.promise;
+  const left = Number(said.trim());
+  expect(left).toBeGreaterThan(1);
+  const stat = readStat(left);
+  const lives = stat?.session === held.identity.pid && stat.state !== 'Z';
+  if (lives) process.kill(left, 'SIGKILL');
+  expect([lives, stuck]).toEqual([false, []]);
 });

@@ -141,6 +141,7 @@ export class HeldChild {
     const { stdout, stderr } = this.#process;
     const [code, signal] = await Promise.race([exitOf(this.#process), this.#unendable.promise]);
     this.#ended = true;
+    this.tree.rootEnded();
     // What it leaves behind goes with it (P6): a background command of an agent that crashed is nobody's.
     this.end();
     // Its stdout is read to the end, however slowly the reader takes it; but a grandchild may hold the pipe for ever.

@@ -19,6 +19,7 @@ export interface Stat {
   readonly pid: number;
   readonly ppid: number;
   readonly group: number;
+  readonly session: number;
   readonly state: string;
   readonly startTime: string;
 }
@@ -33,6 +34,7 @@ export function readStat(pid: number): Stat | undefined {
       state: fields[0] ?? '',
       ppid: Number(fields[1]),
       group: Number(fields[2]),
+      session: Number(fields[3]),
       startTime: fields[19] ?? '',
     };
   } catch {

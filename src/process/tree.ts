@@ -1,7 +1,8 @@
 /**
- * Who belongs to a child: its descendants by parent, the members of its process group, and whoever carries our mark in its environment.
- * Tool commands run in sessions of their own and are given to pid 1 when their parent dies: so descendants are remembered while they
- * can be seen ({@link TreeRecord}), and the mark finds the rest (Linux).
+ * Who belongs to a child: its descendants by parent, the members of its process group and of the session that it leads, and whoever carries our mark in its
+ * environment. Tool commands run in sessions of their own and are given to pid 1 when their parent dies: so descendants are remembered while they
+ * can be seen ({@link TreeRecord}), and the mark finds the rest (Linux). A sandboxed helper of Codex has neither parent nor mark when Codex ends as it starts one
+ * (bwrap waits for ever for its dead other half), but it is of Codex's session.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { isAlive, processIdentity, readStat, type Stat } from './identity.ts';
@@ -105,8 +106,16 @@ export class TreeRecord {
 
   /** Remembers who belongs to it in this snapshot: descendants of all that were seen and still live. */
   look(all: ReadonlyMap<number, Stat> = snapshot()): void {
-    const roots = this.#living(all).map((identity) => identity.pid);
-    if (roots.length > 0) this.#add(descendants(all, roots));
+    const members = this.#session(all);
+    // The system gives the session's number to nobody while one lives who is known to be of it.
+    const known = members.some((stat) => this.#seen.has(keyOf(stat)));
+    this.#addTrees(all, [...this.#living(all), ...(known ? members : [])]);
+  }
+
+  /** To be called when the root has just ended: in this moment its number is nobody else's yet, so who is of its session is its own, seen before or not. */
+  rootEnded(): void {
+    const all = snapshot();
+    if (!all.has(this.#root.pid)) this.#addTrees(all, this.#session(all));
   }
 
   /** Everything of it that lives now, the marked included: a pass over all processes. */
@@ -131,8 +140,28 @@ export class TreeRecord {
     );
   }
 
-  #add(identities: readonly ProcessIdentity[]): void {
-    for (const identity of identities)
-      this.#seen.set(`${String(identity.pid)} ${identity.startTime}`, identity);
+  /** Who is of the session that has the root's number. */
+  #session(all: ReadonlyMap<number, Stat>): Stat[] {
+    const { pid } = this.#root;
+    // 0 is the session of whoever has none here.
+    return pid === 0 ? [] : [...all.values()].filter(({ session }) => session === pid);
   }
+
+  #addTrees(all: ReadonlyMap<number, Stat>, roots: readonly ProcessIdentity[]): void {
+    if (roots.length === 0) return;
+    this.#add(
+      descendants(
+        all,
+        roots.map(({ pid }) => pid),
+      ),
+    );
+  }
+
+  #add(identities: readonly ProcessIdentity[]): void {
+    for (const identity of identities) this.#seen.set(keyOf(identity), identity);
+  }
+}
+
+function keyOf({ pid, startTime }: ProcessIdentity): string {
+  return `${String(pid)} ${startTime}`;
 }
