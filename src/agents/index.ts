@@ -12,6 +12,7 @@ import type {
   RuntimeLimits,
   SessionMcp,
   SharedDialect,
+  WorkedOn,
   WorkspaceTrust,
 } from './dialect.ts';
 import { readAtStart, startKeyOf, type StartKey } from './ahead.ts';
@@ -47,6 +48,11 @@ function unsealed<S>(dialect: SharedDialect<S>): SharedDialect<unknown> {
 /** Names of files and directories of a repository that this agent takes up by itself. */
 export function ofRepository(agent: string): readonly string[] {
   return DIALECTS.get(agent)?.ofRepository ?? [];
+}
+
+/** Conversations that processes of this agent say they work on, by its own records in the directory `at`; dead processes among them. */
+export function workedOn(agent: string, at: string): readonly WorkedOn[] {
+  return DIALECTS.get(agent)?.conversations.workedOn?.(at) ?? [];
 }
 
 /** How long what was found is believed. */
@@ -215,5 +221,3 @@ function environmentOf({
 ) => Record<string, string> {
   return (of) => agentEnvironment({ ...of, base, ...(extra === undefined ? {} : { extra }) });
 }
-
-export { registered as registeredClaudes } from './claude/registry.ts';

@@ -1,25 +1,23 @@
 /** What `doctor` tries of that which agents are given. Every try is bounded; no value is in an answer. Owns nothing. */
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
-import { registeredClaudes } from '../agents/index.ts';
-import { createSecretStore } from '../host/index.ts';
-import { createDirectHost, isAlive } from '../process/index.ts';
-import { messageOf, newId, type McpServer } from '../protocol/index.ts';
+import { workedOn } from '../agents/index.ts';
+import { createSecretStore, sessionsIn } from '../host/index.ts';
+import { isAlive } from '../process/index.ts';
+import { messageOf, type McpServer } from '../protocol/index.ts';
 import type { Config } from './config.ts';
 import { runCredentialCommand } from './credential-command.ts';
 import type { Probed } from './mcp-probe.ts';
+import { passingHost } from './passing.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
-
-const LADDER = { termAfterMs: 300, killAfterMs: 1000, stuckAfterMs: 1000 };
 
 /** Each command of `credentials`, run once. */
 export async function tryCredentials(
   { credentials }: Pick<Config, 'credentials'>,
   env: Env,
 ): Promise<readonly (Probed & { readonly name: string })[]> {
-  await using children = createDirectHost({ homeId: newId('home'), ladder: LADDER });
+  await using children = passingHost();
   return await Promise.all(
     Object.entries(credentials).map(async ([name, command]) => {
       try {
@@ -43,33 +41,31 @@ export interface SessionServer {
   readonly server: McpServer;
 }
 
-/** MCP servers that open sessions of this home brought along. Not those that nobody but the daemon can read: sealed, or in its memory. */
-export function serversOfSessions(home: string): readonly SessionServer[] {
+export interface ServersOfSessions {
+  readonly servers: readonly SessionServer[];
+  /** Sessions whose servers nobody but the daemon can read: what they brought is sealed. */
+  readonly unread: number;
+}
+
+/** MCP servers that open sessions of this home brought along. Not those that are in the daemon's memory only. */
+export function serversOfSessions(home: string): ServersOfSessions {
   const directory = join(home, 'secrets');
-  let names: string[];
-  try {
-    names = readdirSync(directory);
-  } catch {
-    return [];
-  }
+  const sessions = sessionsIn(directory);
+  if (sessions.length === 0) return { servers: [], unread: 0 };
   const store = createSecretStore({ directory, persist: true });
-  return names
-    .filter((name) => name.endsWith('.json'))
-    .flatMap((file) => {
-      const session = file.slice(0, -'.json'.length);
-      try {
-        return Object.entries(store.get(session).mcpServers).map(([name, server]) => ({
-          session,
-          name,
-          server,
-        }));
-      } catch {
-        return [];
-      }
-    });
+  const servers: SessionServer[] = [];
+  let unread = 0;
+  for (const session of sessions)
+    try {
+      for (const [name, server] of Object.entries(store.get(session).mcpServers))
+        servers.push({ session, name, server });
+    } catch {
+      unread += 1;
+    }
+  return { servers, unread };
 }
 
 /** Live processes of Claude that share this configuration directory, whoever started them. */
 export function claudesSharing(configDir: string): number {
-  return registeredClaudes(configDir).filter(({ process }) => isAlive(process)).length;
+  return workedOn('claude', configDir).filter(({ process }) => isAlive(process)).length;
 }

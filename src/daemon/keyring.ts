@@ -5,9 +5,9 @@
  */
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import { createDirectHost } from '../process/index.ts';
-import { newId, PilotlightError } from '../protocol/index.ts';
+import { PilotlightError } from '../protocol/index.ts';
 import { runCommand, type CommandSurroundings } from './command.ts';
+import { passingHost } from './passing.ts';
 
 interface Tool {
   readonly name: string;
@@ -46,7 +46,6 @@ const KEYCHAIN: Tool = {
 
 const KEY = /^[\da-f]{64}$/;
 const MOST_BYTES = 4096;
-const LADDER = { termAfterMs: 300, killAfterMs: 1000, stuckAfterMs: 1000 };
 
 export interface KeyringOptions {
   readonly at: CommandSurroundings;
@@ -80,7 +79,7 @@ export async function tryKeyring(
   timeoutMs: number,
   platform = process.platform,
 ): Promise<string> {
-  await using children = createDirectHost({ homeId: newId('home'), ladder: LADDER });
+  await using children = passingHost();
   const options: KeyringOptions = { at: { children, cwd: tmpdir(), env }, timeoutMs, platform };
   const tool = toolOf(options);
   const home = `doctor-${randomBytes(8).toString('hex')}`;

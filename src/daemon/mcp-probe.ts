@@ -5,10 +5,10 @@
 import { tmpdir } from 'node:os';
 import { z } from 'zod';
 import { within } from '../async/awake.ts';
-import { createDirectHost } from '../process/index.ts';
 import { newId, VERSION, type McpServer } from '../protocol/index.ts';
 import { redactionOf } from '../redact/index.ts';
 import { LineReader } from '../wire/lines.ts';
+import { passingHost } from './passing.ts';
 
 export interface Probed {
   readonly ok: boolean;
@@ -16,7 +16,6 @@ export interface Probed {
 }
 
 const PATIENCE_MS = 10_000;
-const LADDER = { termAfterMs: 300, killAfterMs: 1000, stuckAfterMs: 1000 };
 const MOST_BYTES = 1024 * 1024;
 /** A greeting stands among the first lines. */
 const MOST_LINES = 1000;
@@ -35,7 +34,7 @@ type Of<T extends 'http' | 'stdio'> = T extends 'http'
   : Exclude<McpServer, { type: 'http' }>;
 
 async function stdio(server: Of<'stdio'>, env: Env, patienceMs: number): Promise<Probed> {
-  await using children = createDirectHost({ homeId: newId('home'), ladder: LADDER });
+  await using children = passingHost();
   const answer = Promise.withResolvers<Probed>();
   const lines = new LineReader(MOST_BYTES);
   let seen = 0;

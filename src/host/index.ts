@@ -5,6 +5,7 @@ export type { HostedRuntime, HostPorts, RuntimeFactory, SharedRuntime, StartWish
 export {
   createSecretStore,
   hasSealed,
+  sessionsIn,
   type SecretStore,
   type SecretStoreOptions,
   type SessionSecrets,

@@ -82,9 +82,9 @@ export function createSecretStore(options: SecretStoreOptions): SecretStore {
     remove(session) {
       values.forget(session);
       const where = directory ?? made;
-      if (where !== undefined) rmSync(filesIn(where, session), { recursive: true, force: true });
+      if (where !== undefined) rmSync(startFilesOf(where, session), { recursive: true, force: true });
     },
-    filesAt: (session) => filesIn(base(), session),
+    filesAt: (session) => startFilesOf(base(), session),
     place(path, text) {
       guarded(dirname(path), () => {
         mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
@@ -103,7 +103,7 @@ export function createSecretStore(options: SecretStoreOptions): SecretStore {
   };
 }
 
-function filesIn(directory: string, session: string): string {
+function startFilesOf(directory: string, session: string): string {
   return join(directory, `${session}.files`);
 }
 
@@ -133,10 +133,8 @@ function onDisk(directory: string, seal: Seal | undefined): Values {
   const fileOf = (session: string): string => join(directory, `${session}.json`);
   const closed = (session: string, text: string): string => seal?.close(session, text) ?? text;
   if (seal !== undefined)
-    for (const name of plainIn(directory)) {
-      const file = join(directory, name);
-      writeWhole(file, seal.close(ownerOf(name), readFileSync(file, 'utf8')));
-    }
+    for (const { session, text, sealed } of valuesIn(directory))
+      if (!sealed) writeWhole(fileOf(session), seal.close(session, text));
   return {
     put(session, secrets) {
       guarded(directory, () => {
@@ -182,18 +180,28 @@ function noRoom(error: unknown, directory: string): unknown {
 
 /** Whether values lie in this directory that only their key opens. */
 export function hasSealed(directory: string): boolean {
-  return filesOfValues(directory).some((name) =>
-    isSealed(parsed(readFileSync(join(directory, name), 'utf8'))),
-  );
+  return valuesIn(directory).some(({ sealed }) => sealed);
 }
 
-function plainIn(directory: string): string[] {
-  return filesOfValues(directory).filter(
-    (name) => !isSealed(parsed(readFileSync(join(directory, name), 'utf8'))),
-  );
+/** Sessions that have values in this directory. */
+export function sessionsIn(directory: string): readonly string[] {
+  return filesIn(directory).map((name) => ownerOf(name));
 }
 
-function filesOfValues(directory: string): string[] {
+interface ValuesFile {
+  readonly session: string;
+  readonly text: string;
+  readonly sealed: boolean;
+}
+
+function valuesIn(directory: string): ValuesFile[] {
+  return filesIn(directory).map((name) => {
+    const text = readFileSync(join(directory, name), 'utf8');
+    return { session: ownerOf(name), text, sealed: isSealed(parsed(text)) };
+  });
+}
+
+function filesIn(directory: string): string[] {
   return existsSync(directory) ? readdirSync(directory).filter((name) => name.endsWith('.json')) : [];
 }
 

@@ -133,8 +133,8 @@ async function mcpServers(home: string, config: Config, env: Context['env']): Pr
     server,
     fix: `Sessions go on without it: mend mcpServers.${name} in config.toml.`,
   }));
-  const all = serversOfSessions(home);
-  const own = all.slice(0, MOST_SERVERS).map(({ session, name, server }) => ({
+  const { servers, unread } = serversOfSessions(home);
+  const own = servers.slice(0, MOST_SERVERS).map(({ session, name, server }) => ({
     what: `MCP server ${name} of ${session}`,
     server,
     fix: 'The session goes on without it: create it again with one that works.',
@@ -145,11 +145,14 @@ async function mcpServers(home: string, config: Config, env: Context['env']): Pr
       return ok ? { what, state: 'ok', says } : { what, state: 'warning', says, fix };
     }),
   );
-  const more = all.length - own.length;
-  return more === 0
-    ? tried
-    : [
-        ...tried,
-        { what: 'MCP servers of sessions', state: 'ok', says: `${String(more)} more were not tried` },
-      ];
+  const untried = [
+    ...(servers.length > own.length ? [`${String(servers.length - own.length)} more were not tried`] : []),
+    ...(unread > 0
+      ? [`of ${String(unread)} sessions what they brought is sealed: whether there are any is not known here`]
+      : []),
+  ];
+  return [
+    ...tried,
+    ...untried.map((says): Finding => ({ what: 'MCP servers of sessions', state: 'ok', says })),
+  ];
 }
