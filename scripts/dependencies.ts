@@ -19,6 +19,7 @@ const RUNTIME = new Set([
   '@modelcontextprotocol/sdk',
   'commander',
   'pino',
+  'prom-client',
   'smol-toml',
   'eventsource-parser',
 ]);

@@ -569,7 +569,10 @@ test('stop and gc are there when their means are', async () => {
     tokens,
     version: '1',
     stop: async (wish) => void asked.push(wish),
-    gc: () => asked.push('gc'),
+    gc: async () => {
+      asked.push('gc');
+      return { events: 0, sessions: 0, bytesBefore: 0, bytesAfter: 0 };
+    },
   });
   expect((await ask('/v1/daemon/stop', { body: { now: true } })).status).toBe(202);
   expect((await ask('/v1/daemon/stop', { method: 'POST' })).status).toBe(202);

@@ -3,7 +3,7 @@
  */
 import { Hono } from 'hono';
 import type { Host } from '../host/index.ts';
-import { newId, PilotlightError, messageOf, type TokenScope } from '../protocol/index.ts';
+import { newId, PilotlightError, messageOf, type TokenScope, type CollectedView } from '../protocol/index.ts';
 import { auditEntry, type AuditEntry, type AuditFacts } from './audit.ts';
 import { Commands } from './command.ts';
 import { daemonRoutes } from './daemon.ts';
@@ -53,7 +53,9 @@ export interface ApiOptions {
   /** Behind /v1/workspaces. */
   readonly workspaceDesk?: WorkspaceDesk;
   /** Behind POST /v1/daemon/gc. */
-  readonly gc?: () => unknown;
+  readonly gc?: () => Promise<CollectedView>;
+  /** Behind GET /metrics. */
+  readonly metrics?: { readonly contentType: string; text(): Promise<string> };
 }
 
 export interface Api {
@@ -198,7 +200,13 @@ function admit({ tokens }: ApiOptions, visit: Visit, scope: TokenScope): void {
 function routesOf(options: ApiOptions, limits: ApiLimits): readonly Route[] {
   const commands = new Commands({ mostBodyBytes: limits.bodyBytes });
   return [
-    ...daemonRoutes({ ...options, stop: options.stop, gc: options.gc, mostBodyBytes: limits.bodyBytes }),
+    ...daemonRoutes({
+      ...options,
+      stop: options.stop,
+      gc: options.gc,
+      metrics: options.metrics,
+      mostBodyBytes: limits.bodyBytes,
+    }),
     ...tokenRoutes(options.tokenDesk, limits.bodyBytes),
     ...workspaceRoutes(options.workspaceDesk, limits.bodyBytes),
     ...sessionRoutes(commands),

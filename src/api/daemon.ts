@@ -1,4 +1,5 @@
 /** The routes about the daemon itself. Stopping and collecting exist where their means were handed in. */
+import type { CollectedView } from '../protocol/index.ts';
 import { NoBody, StopDaemon } from './bodies.ts';
 import { readBody } from './body.ts';
 import { json, type Route } from './route.ts';
@@ -7,11 +8,12 @@ export interface DaemonPorts {
   readonly version: string;
   readonly mostBodyBytes: number;
   readonly stop: ((wish: { readonly now: boolean }) => Promise<void>) | undefined;
-  readonly gc: (() => unknown) | undefined;
+  readonly gc: (() => Promise<CollectedView>) | undefined;
+  readonly metrics: { readonly contentType: string; text(): Promise<string> } | undefined;
 }
 
 export function daemonRoutes(ports: DaemonPorts): readonly Route[] {
-  return [health(ports), status(), agents(), ...stop(ports), ...gc(ports), root(ports)];
+  return [health(ports), status(), agents(), ...stop(ports), ...gc(ports), ...metrics(ports), root(ports)];
 }
 
 function health({ version }: DaemonPorts): Route {
@@ -76,16 +78,29 @@ function gc({ gc, mostBodyBytes }: DaemonPorts): readonly Route[] {
       path: '/v1/daemon/gc',
       needs: 'nothing',
       doc: {
-        summary: 'Remove now what retention would remove',
+        summary: 'Remove now what retention would remove; says what it was',
         bodyOptional: true,
-        answer: { status: 200, schema: 'Empty' },
+        answer: { status: 200, schema: 'Collected' },
         errors: [],
       },
       handle: async ({ request }) => {
         await readBody(request, NoBody, mostBodyBytes);
-        await gc();
-        return json({});
+        return json(await gc());
       },
+    },
+  ];
+}
+
+function metrics({ metrics }: DaemonPorts): readonly Route[] {
+  if (metrics === undefined) return [];
+  return [
+    {
+      method: 'get',
+      path: '/metrics',
+      needs: 'host',
+      doc: { summary: 'For Prometheus', answer: { status: 200, schema: 'Text' }, errors: [] },
+      handle: async () =>
+        new Response(await metrics.text(), { headers: { 'content-type': metrics.contentType } }),
     },
   ];
 }

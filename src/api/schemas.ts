@@ -3,6 +3,7 @@ import { z } from 'zod';
 import {
   AgentView,
   AnswerPermission,
+  CollectedView,
   CreateSession,
   CreateToken,
   ERROR_TABLE,
@@ -52,6 +53,7 @@ export function namedSchemas(): Readonly<Record<string, JsonSchema>> {
     WorkspaceList: listOf('Workspace'),
     TrustWorkspace: schemaOf(TrustWorkspace),
     Empty: schemaOf(z.object({})),
+    Collected: schemaOf(CollectedView),
     Text: { type: 'string' },
     CreateSession: schemaOf(CreateSession),
     UpdateSession: schemaOf(UpdateSession),

@@ -30,7 +30,7 @@ beforeEach(() => {
     },
     version: '1',
     stop: () => Promise.resolve(void done.push('stop')),
-    gc: () => done.push('gc'),
+    gc: async () => (done.push('gc'), { events: 0, sessions: 0, bytesBefore: 0, bytesAfter: 0 }),
   });
 });
 

@@ -121,6 +121,12 @@ function sessionOptions(command: Command): Command {
     .option('--mode <mode>', 'default, acceptEdits, plan, readOnly or bypass')
     .option('--read-only [reason]', 'the session may not change anything')
     .option('--name <name>', 'a name for lists')
+    .option('--resume <id>', "go on with this conversation: the agent's own session id")
+    .option(
+      '--env <name[=value]>',
+      'a variable for the agent, kept as a secret; several times for several. NAME alone: yours',
+      (one: string, all: readonly string[] | undefined) => [...(all ?? []), one],
+    )
     .option('--trust', 'what the repository brings along (hooks, permissions, servers, instructions) counts')
     .option(
       '--mcp-config <file>',

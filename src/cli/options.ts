@@ -3,6 +3,11 @@ import { UsageError } from './exit.ts';
 
 export type Options = Readonly<Record<string, unknown>>;
 
+/** As it is typed: `whenBusy` is `--when-busy`. */
+export function flagOf(key: string): string {
+  return `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
 export function textOf(options: Options, key: string): string | undefined {
   const value = options[key];
   return typeof value === 'string' ? value : undefined;
@@ -13,7 +18,7 @@ export function numberOf(options: Options, key: string): number | undefined {
   if (value === undefined) return undefined;
   const number = Number(value);
   if (!Number.isInteger(number) || number < 0)
-    throw new UsageError(`--${key} wants a whole number, not ${JSON.stringify(value)}`);
+    throw new UsageError(`${flagOf(key)} wants a whole number, not ${JSON.stringify(value)}`);
   return number;
 }
 
@@ -27,8 +32,14 @@ export function choiceOf<T extends string>(
   if (value === undefined) return undefined;
   const found = choices.find((choice) => choice === value);
   if (found === undefined)
-    throw new UsageError(`--${key} is one of ${choices.join(', ')}, not ${JSON.stringify(value)}`);
+    throw new UsageError(`${flagOf(key)} is one of ${choices.join(', ')}, not ${JSON.stringify(value)}`);
   return found;
+}
+
+/** Of an option that may be given several times. */
+export function listOf(options: Options, key: string): readonly string[] {
+  const value = options[key];
+  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
 }
 
 export function required(args: readonly (string | undefined)[], at: number, name: string): string {

@@ -4,7 +4,7 @@ import { SessionMode, type CreateSession } from '../protocol/index.ts';
 import type { Context } from './context.ts';
 import { UsageError } from './exit.ts';
 import { mcpServersOf } from './mcp-config.ts';
-import { choiceOf, textOf, type Options } from './options.ts';
+import { choiceOf, listOf, textOf, type Options } from './options.ts';
 
 const ANY = /^(?:PATH|IS_SANDBOX|DISABLE_[A-Z0-9_]+|CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC)$/;
 
@@ -21,7 +21,12 @@ export function wishOf(context: Context, options: Options): CreateSession {
   const name = textOf(options, 'name');
   const readOnly = options['readOnly'];
   const mcpConfig = textOf(options, 'mcpConfig');
-  const env = goesAlong(context.env, agent);
+  const resume = textOf(options, 'resume');
+  // Another machine's daemon has its own PATH and keys.
+  const env = {
+    ...(context.remote ? {} : goesAlong(context.env, agent)),
+    ...asked(listOf(options, 'env'), context.env),
+  };
   const trust = options['trust'] === true ? { trust: true } : {};
   return {
     agent,
@@ -32,9 +37,29 @@ export function wishOf(context: Context, options: Options): CreateSession {
     ...trust,
     ...(readOnly === undefined ? {} : { readOnly: typeof readOnly === 'string' ? { reason: readOnly } : {} }),
     ...(mcpConfig === undefined ? {} : { mcpServers: mcpServersOf(mcpConfig, context.env) }),
-    // Another machine's daemon has its own PATH and keys.
-    ...(context.remote || Object.keys(env).length === 0 ? {} : { env }),
+    ...(resume === undefined ? {} : { resume }),
+    ...(Object.keys(env).length === 0 ? {} : { env }),
   };
+}
+
+/** `NAME=VALUE`, or `NAME` alone: the caller's own, so that a secret need not stand on a command line. */
+function asked(
+  given: readonly string[],
+  from: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const one of given) {
+    const at = one.indexOf('=');
+    const name = at === -1 ? one : one.slice(0, at);
+    const value = at === -1 ? from[name] : one.slice(at + 1);
+    if (name === '') throw new UsageError('--env wants NAME=VALUE, or the NAME of a variable of yours');
+    if (value === undefined)
+      throw new UsageError(
+        `--env ${name}: you have no variable of that name; set it, or give --env NAME=VALUE`,
+      );
+    env[name] = value;
+  }
+  return env;
 }
 
 /** The variables that go with a session of this agent; no others. */

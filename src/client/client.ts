@@ -1,6 +1,7 @@
 /** A daemon, seen by a program: typed calls over HTTP. Runs wherever `fetch` does. */
 import type {
   AgentView,
+  CollectedView,
   CommandOptions,
   CreateSession,
   EventStream,
@@ -16,7 +17,7 @@ import { endpointOf } from './home.ts';
 import { ClientSession } from './session.ts';
 import { ClientStream } from './stream.ts';
 import { ClientTokens } from './tokens.ts';
-import { Agents, Health, Nothing, pageOf, Session, Status } from './views.ts';
+import { Agents, Collected, Health, Nothing, pageOf, Session, Status } from './views.ts';
 import { ClientWorkspaces } from './workspaces.ts';
 import { addressOf, Wire, type Endpoint, type Fetch } from './wire.ts';
 
@@ -115,9 +116,14 @@ export class PilotlightClient implements Pilotlight {
     });
   }
 
-  /** Lets retention work now. */
-  async gc(): Promise<void> {
-    await this.#wire.ask({ method: 'POST', path: '/v1/daemon/gc', answer: Nothing, timeoutMs: 120_000 });
+  /** Lets retention work now; what it has removed. */
+  gc(): Promise<CollectedView> {
+    return this.#wire.ask({
+      method: 'POST',
+      path: '/v1/daemon/gc',
+      answer: Collected,
+      timeoutMs: 120_000,
+    });
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import {
   AgentView,
+  CollectedView,
   NewToken,
   PermissionView,
   SessionView,
@@ -25,6 +26,7 @@ export const Permissions: z.ZodType<{ items: PermissionView[] }> = z.object({
 });
 export const Health = z.looseObject({ status: z.literal('ok'), version: z.string() });
 export type Health = z.infer<typeof Health>;
+export const Collected: z.ZodType<CollectedView> = CollectedView.loose();
 export const Nothing = z.unknown();
 
 export function pageOf<T>(item: z.ZodType<T>): z.ZodType<Page<T>> {

@@ -9,7 +9,13 @@ import type { SecretStore, SessionHost } from '../host/index.ts';
 import { openJournal, type OpenJournal } from '../journal/index.ts';
 import { sweepSpool } from '../keeper/index.ts';
 import { createDirectHost, processIdentity, socketPath, treeMemory } from '../process/index.ts';
-import { messageOf, PilotlightError, VERSION, type StatusView } from '../protocol/index.ts';
+import {
+  messageOf,
+  PilotlightError,
+  VERSION,
+  type CollectedView,
+  type StatusView,
+} from '../protocol/index.ts';
 import { KnownSecrets } from '../redact/index.ts';
 import { aboutThis } from './about.ts';
 import { assembleHost } from './assemble.ts';
@@ -17,6 +23,7 @@ import type { Config } from './config.ts';
 import { writeJson, type Home } from './home.ts';
 import { KeeperLink } from './keeper-link.ts';
 import { openLog, openTrace, type Log } from './log.ts';
+import { openMetrics, type Metrics } from './metrics.ts';
 import { notify } from './notify.ts';
 import { listenFault } from './port-holder.ts';
 import { openSecrets } from './secret-store.ts';
@@ -162,6 +169,7 @@ async function serve(running: Running, host: SessionHost): Promise<Daemon> {
   const audit = openAudit({ directory: home.logs, maxMb: config.audit.maxMb, report });
   const left = Promise.withResolvers<void>();
   const notifying = notifier(running, host);
+  const metrics = counting(running, host);
   let leaving: Promise<void> | undefined;
   const listening: Listening[] = [];
 
@@ -170,6 +178,7 @@ async function serve(running: Running, host: SessionHost): Promise<Daemon> {
     leaving ??= (async () => {
       await before().catch(report);
       notifying?.[Symbol.dispose]();
+      metrics[Symbol.dispose]();
       await closeAll(running, listening).catch(report);
       audit[Symbol.dispose]();
       // Before the lock goes: behind it the file may be the next daemon's.
@@ -202,17 +211,12 @@ async function serve(running: Running, host: SessionHost): Promise<Daemon> {
       // The answer goes out before the listeners close.
       setImmediate(() => void stop(0));
     },
-    gc: () => journal.retain(),
+    gc: () => collect(journal),
+    metrics,
   });
   const { url, socket, port, doors } = await openDoors(api, options);
   listening.push(...doors);
-  try {
-    const { command } = options;
-    writeJson(home.daemonFile, { ...processIdentity(process.pid), url, socket, version: VERSION, command });
-  } catch (error) {
-    await Promise.all(doors.map((door) => door.close()));
-    throw error;
-  }
+  await announce(options, { url, socket, doors });
   keeper.restartWith(port);
   log.info({ url, socket, generation: journal.generation, version: VERSION }, 'started');
   const detach = (): Promise<void> =>
@@ -221,6 +225,34 @@ async function serve(running: Running, host: SessionHost): Promise<Daemon> {
       await keeper.detach();
     });
   return { url, socket, generation: journal.generation, detach, stop, left: left.promise };
+}
+
+/** Where clients find this daemon. Without it the doors are shut again. */
+async function announce(
+  { home, command }: DaemonOptions,
+  { url, socket, doors }: Pick<Doors, 'url' | 'socket' | 'doors'>,
+): Promise<void> {
+  try {
+    writeJson(home.daemonFile, { ...processIdentity(process.pid), url, socket, version: VERSION, command });
+  } catch (error) {
+    await Promise.all(doors.map((door) => door.close()));
+    throw error;
+  }
+}
+
+async function collect(journal: OpenJournal): Promise<CollectedView> {
+  const { events, sessions, bytesBefore, bytesAfter } = await journal.retain();
+  return { events, sessions, bytesBefore, bytesAfter };
+}
+
+function counting({ journal, report }: Running, host: SessionHost): Metrics {
+  const from = journal.cursor;
+  return openMetrics({
+    follow: (signal) => journal.follow(undefined, from, signal),
+    agentOf: (session) => host.get(session).agent,
+    status: () => host.status(),
+    report,
+  });
 }
 
 function notifier({ options, journal, helpers, log }: Running, host: SessionHost): Disposable | undefined {

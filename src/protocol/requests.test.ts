@@ -28,6 +28,20 @@ describe.each(['anthropicApiKey', 'openaiApiKey', 'githubToken'])('%s', (name) =
   });
 });
 
+test.each([
+  [''],
+  [[{ type: 'text', text: '' }]],
+  [
+    [
+      { type: 'text', text: '' },
+      { type: 'text', text: '' },
+    ],
+  ],
+])('a message without a word is none: %j', (input) => {
+  const parsed = SendTurn.safeParse({ input });
+  expect(parsed.error?.issues).toMatchObject([{ message: expect.stringContaining('say something') }]);
+});
+
 test('any other credential may have lines: it is a variable', () => {
   const credentials = { MY_PEM: '-----BEGIN\nx\n' };
   expect(CreateSession.safeParse({ ...SPEC, credentials }).success).toBe(true);

@@ -3,7 +3,7 @@
  */
 import { z } from 'zod';
 import { refusedVariable } from './environment.ts';
-import { TurnInput } from './events.ts';
+import { TurnInput, type ContentBlock } from './events.ts';
 import { imageFault } from './images.ts';
 import { McpServers } from './mcp.ts';
 import { SessionMode } from './views.ts';
@@ -92,6 +92,9 @@ export const UpdateSession = z.strictObject({
 export type UpdateSession = z.infer<typeof UpdateSession>;
 
 const Input = TurnInput.superRefine((input, context) => {
+  const empty = typeof input === 'string' ? input === '' : input.every(isEmpty);
+  if (empty)
+    context.addIssue({ code: 'custom', path: [], message: 'there is no text and no image: say something' });
   if (typeof input === 'string') return;
   for (const [index, block] of input.entries()) {
     const fault = block.type === 'image' ? imageFault(block) : undefined;
@@ -99,6 +102,10 @@ const Input = TurnInput.superRefine((input, context) => {
       context.addIssue({ code: 'custom', path: [index, 'data'], message: `the image ${fault}` });
   }
 });
+
+function isEmpty(block: ContentBlock): boolean {
+  return block.type === 'text' && block.text === '';
+}
 
 export const SendTurn = z.strictObject({
   input: Input,

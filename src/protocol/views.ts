@@ -107,6 +107,16 @@ export const LeaseView = z.object({
   evictable: z.boolean(),
   reason: z.string(),
 });
+/** What retention has removed. Sizes in bytes. */
+export const CollectedView = z.object({
+  events: z.number(),
+  /** Sessions of which no event is left. */
+  sessions: z.number(),
+  bytesBefore: z.number(),
+  bytesAfter: z.number(),
+});
+export type CollectedView = z.infer<typeof CollectedView>;
+
 export const StatusView = z.object({
   daemon: z.object({
     pid: z.number(),

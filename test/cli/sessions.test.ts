@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { command, pilotlight, said } from '../support/command.ts';
 import type { TestDaemon } from '../support/daemon.ts';
@@ -122,9 +124,59 @@ describe('send', () => {
     expect((await pl('close', id)).code).toBe(0);
     expect((await pl('send', id, 'x')).code).toBe(5);
     expect((await pl('send', 'ses_none', 'x')).code).toBe(4);
-    expect((await pl('send', id, 'x', '--when-busy', 'never')).code).toBe(2);
+    const never = await pl('send', id, 'x', '--when-busy', 'never');
+    expect(never.code).toBe(2);
+    expect(never.stderr).toContain('--when-busy is one of');
     expect((await pl('send', id)).code).toBe(2);
   });
+});
+
+test('--env: variables of the agent, by value or from the caller; their values are nowhere to be seen', async () => {
+  const log = join(home.cwd, 'env.log');
+  const made = await pilotlight({ ...home, env: { ...home.env, FROM_ME: 'made-up-of-mine' } }, [
+    'new',
+    '--agent',
+    'claude',
+    '--cwd',
+    home.cwd,
+    '--env',
+    `FAKE_AGENT_LOG=${log}`,
+    '--env',
+    'FROM_ME',
+    '--json',
+  ]);
+  expect(made.code).toBe(0);
+  const { id, env } = JSON.parse(made.stdout);
+  expect(env).toEqual(expect.arrayContaining(['FAKE_AGENT_LOG', 'FROM_ME']));
+  expect(made.stdout).not.toContain('made-up-of-mine');
+  await pl('send', id, 'say one');
+  expect(readFileSync(log, 'utf8')).toContain('say one');
+  await pl('close', id);
+  const missing = await pl('new', '--agent', 'claude', '--env', 'NOT_THERE');
+  expect([missing.code, missing.stderr]).toEqual([2, expect.stringContaining('--env NOT_THERE')]);
+  const continued = await pl('run', 'x', '--session', id, '--env', 'A=b');
+  expect([continued.code, continued.stderr]).toEqual([
+    2,
+    expect.stringContaining('--env is of a new session'),
+  ]);
+});
+
+test("--resume goes on with the agent's own conversation", async () => {
+  const first = await create();
+  await pl('send', first, 'say a word to keep');
+  const { agentSessionId } = JSON.parse((await pl('show', first, '--json')).stdout);
+  await pl('close', first);
+  const resumed = await pl(
+    'run',
+    'recall',
+    '--agent',
+    'claude',
+    '--cwd',
+    home.cwd,
+    '--resume',
+    agentSessionId,
+  );
+  expect(resumed.stdout).toContain('say a word to keep');
 });
 
 test('ls, show, events, export', async () => {
@@ -139,6 +191,8 @@ test('ls, show, events, export', async () => {
   const later = (await pl('events', id, '--from', '3')).stdout.split('\n')[0] ?? '';
   expect(JSON.parse(later).seq).toBe(4);
   expect((await pl('export', id, '--markdown')).stdout).toBe('## You\n\nsay one\n\n## claude\n\none\n');
+  const asJson = JSON.parse((await pl('export', id, '--markdown', '--json')).stdout);
+  expect(asJson).toMatchObject({ session: { id }, markdown: '## You\n\nsay one\n\n## claude\n\none\n' });
   const exported = JSON.parse((await pl('export', id)).stdout);
   expect(exported.conversation).toEqual([
     { role: 'user', text: 'say one' },

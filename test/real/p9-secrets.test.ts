@@ -98,6 +98,7 @@ for (const agent of ['claude', 'codex'] as const)
       '/v1/sessions',
       '/v1/status',
       '/v1/agents',
+      '/metrics',
     ])
       await ask('GET', path);
     expect(answers.join('\n')).not.toContain(MARK);

@@ -152,7 +152,7 @@ export class TestDaemon {
     if (leaked !== undefined) throw new Error(`${method} ${path} answered with a secret: ${leaked}`);
     return {
       status: response.status,
-      body: text === '' ? undefined : JSON.parse(text),
+      body: text === '' ? undefined : isText(response) ? text : JSON.parse(text),
       headers: response.headers,
     };
   }
@@ -335,4 +335,8 @@ export function textOf(events: readonly Event[], turn: string): string {
     if (event.type === 'message.discarded') messages.delete(message);
   }
   return [...messages.values()].join('\n');
+}
+
+function isText(response: Response): boolean {
+  return response.headers.get('content-type')?.startsWith('text/plain') === true;
 }

@@ -16,7 +16,9 @@ export async function run(
   const events: SessionEvent[] = [];
   for await (const item of session.events({ follow: false }))
     if (item.type !== 'stream.gap' && item.type !== 'stream.reset') events.push(item);
-  if (options['markdown'] === true) {
+  if (options['markdown'] === true && context.output.json) {
+    context.output.object({ session: view, markdown: markdown(view.agent, events) });
+  } else if (options['markdown'] === true) {
     const text = markdown(view.agent, events);
     process.stdout.write(process.stdout.isTTY ? harmless(text) : text);
   } else process.stdout.write(`${JSON.stringify({ session: view, conversation: conversation(events) })}\n`);

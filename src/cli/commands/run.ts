@@ -3,7 +3,7 @@ import type { SendOptions } from '../../protocol/index.ts';
 import type { Context } from '../context.ts';
 import { UsageError } from '../exit.ts';
 import type { AskHow } from '../asker.ts';
-import { choiceOf, textOf, type Options } from '../options.ts';
+import { choiceOf, flagOf, textOf, type Options } from '../options.ts';
 import { promptOf, streamTurn } from '../stream.ts';
 import { aboutTrust } from '../trust.ts';
 import { wishOf } from '../wish.ts';
@@ -43,11 +43,9 @@ function asking(options: Options): AskHow {
 
 /** A session has its workspace and model; to leave such an option out without a word would surprise. */
 function refuseForContinued(options: Options): void {
-  for (const key of ['cwd', 'model', 'mode', 'name', 'mcpConfig', 'trust'])
+  for (const key of ['cwd', 'model', 'mode', 'name', 'mcpConfig', 'trust', 'env', 'resume'])
     if (options[key] !== undefined)
-      throw new UsageError(
-        `--${key === 'mcpConfig' ? 'mcp-config' : key} is of a new session, not of --session`,
-      );
+      throw new UsageError(`${flagOf(key)} is of a new session, not of --session`);
 }
 
 function asReadOnly(given: unknown): SendOptions {
