@@ -166,6 +166,15 @@ describe('calls', () => {
     expect((await daemon.sessions.list({ state: 'idle' })).items).toEqual([]);
   });
 
+  test('a port that no browser asks is told as what it is', async () => {
+    const nobody = cleanup.use(connect({ url: 'http://127.0.0.1:1', token: 'x', retryMs: 0 }));
+    await expect(nobody.status()).rejects.toMatchObject({
+      code: 'bad_request',
+      message: expect.stringContaining('refuse this port'),
+      fix: expect.stringContaining('server.port'),
+    });
+  });
+
   test('refusals are errors with their code, what to do, and their facts', async () => {
     const session = await newSession();
     const turn = await session.send('a');
