@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { checkJournal, TestDaemon, testHome, type Event, type TestHome } from '../support/daemon.ts';
-import { identityOf, marked } from '../support/processes.ts';
+import { identityOf, marked, stopped } from '../support/processes.ts';
 import { until } from '../support/until.ts';
 
 /**
@@ -275,7 +275,7 @@ test('the daemon dies while it ends what a session left running: the next one en
   const [leaves = '', stays = ''] = await several(first, 2);
   const [left, kept] = [await childOf(first, leaves), await childOf(first, stays)];
   // Stopped, it does not end by a friendly signal.
-  process.kill(left, 'SIGSTOP');
+  await stopped(left);
   await first.request('DELETE', `/v1/sessions/${leaves}`);
   await first.follow(leaves, (event) => event.type === 'runtime.ended');
   await first.kill9();

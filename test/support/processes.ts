@@ -1,5 +1,6 @@
 /** What tests know of processes on their own account, so that they do not believe the code under test. Linux. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { until } from './until.ts';
 
 export interface Identity {
   readonly pid: number;
@@ -15,6 +16,12 @@ export function identityOf(pid: number): Identity | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Resolves when it stands still: until then another signal may come before this one. */
+export async function stopped(pid: number): Promise<void> {
+  process.kill(pid, 'SIGSTOP');
+  await until(() => / T /.test(readFileSync(`/proc/${String(pid)}/stat`, 'utf8')));
 }
 
 export function isAlive(identity: Identity): boolean {
