@@ -65,8 +65,8 @@ export interface AgentsOptions {
   readonly limits: RuntimeLimits;
   /** Variables that go to every agent besides the allow-list (`agents.env`). */
   readonly extraEnv?: readonly string[];
-  /** Absolute paths that agents are to keep out of. */
-  readonly closed?: readonly string[];
+  /** Absolute paths that an agent is to keep out of, by agent. */
+  readonly closed?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** What a session brings to the start of its agent. */
@@ -138,7 +138,8 @@ export function createAgents(options: AgentsOptions): Agents {
     const env = environment({ agent, env: asked, agentOptions: rest.agentOptions, credentials });
     const servers = start.mcp?.servers;
     const secrets = secretsOf({ env, credentials, ...(servers === undefined ? {} : { servers }) });
-    const { limits, closed = [] } = options;
+    const { limits } = options;
+    const closed = options.closed?.[agent] ?? [];
     const settings: AgentSettings = { ...rest, env, secrets, limits, closed };
     const { path, available } = await look(agent, false, env);
     return { settings, binary: available && path !== undefined ? { path } : undefined };

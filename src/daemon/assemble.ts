@@ -50,7 +50,7 @@ export function assembleHost(options: AssembleOptions): SessionHost {
     paths: pathsOf(config),
     limits,
     extraEnv: config.agents.env,
-    closed,
+    closed: { claude: closed, ...(config.agents.codex?.closeHome === true ? { codex: closed } : {}) },
   });
   const credentials = credentialSource(options);
   const secrets = forgetting(options, credentials);

@@ -144,7 +144,13 @@ const Config = z.strictObject({
   agents: z
     .strictObject({
       claude: z.strictObject({ path: z.string() }).exactOptional(),
-      codex: z.strictObject({ path: z.string() }).exactOptional(),
+      codex: z
+        .strictObject({
+          path: z.string().exactOptional(),
+          /** Its sandbox keeps its commands out of the home of Pilotlight. */
+          closeHome: z.boolean().exactOptional(),
+        })
+        .exactOptional(),
       /** Names of variables that go to every agent besides the allow-list. */
       env: z.array(z.string()).default([]),
     })
@@ -261,6 +267,6 @@ export function pathsOf(config: Config): Record<string, string> {
   const { claude, codex } = config.agents;
   return {
     ...(claude === undefined ? {} : { claude: claude.path }),
-    ...(codex === undefined ? {} : { codex: codex.path }),
+    ...(codex?.path === undefined ? {} : { codex: codex.path }),
   };
 }

@@ -133,7 +133,7 @@ for (const agent of ['claude', 'codex'] as const) {
     test('the home of Pilotlight is closed to its agents, by file tools and by commands', async () => {
       const token = join(daemon.home.path, 'token');
       const text = readFileSync(token, 'utf8').trim();
-      // What Codex runs without asking is not kept out: it would take a profile of permissions, and such a Codex leaves helpers behind when it ends (0.169.0).
+      // What Codex runs without asking: close-home.test.ts.
       for (const mode of agent === 'claude' ? ['default', 'bypass'] : ['default']) {
         const session = await open(agent, { mode });
         const from = model.requests.length;

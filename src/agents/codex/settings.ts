@@ -16,7 +16,7 @@ export function threadSettings(settings: AgentSettings, seen: ConfigView | undef
   const config = threadConfig(settings, options, seen);
   return {
     cwd: settings.cwd,
-    sandbox: MODES[settings.mode].sandbox,
+    ...limitsOf(settings, seen),
     approvalPolicy: approvalPolicy(settings.mode, settings.judged === true),
     ...(settings.model === undefined ? {} : { model: settings.model }),
     ...(options.modelProvider === undefined ? {} : { modelProvider: options.modelProvider }),
@@ -36,11 +36,50 @@ const MODES: Readonly<Record<SessionMode, { readonly approvalPolicy: string; rea
 
 type Sandbox = 'read-only' | 'workspace-write' | 'danger-full-access';
 
+/**
+ * What its commands may touch. Where there are paths to keep out of: a profile of permissions of ours, which is the sandbox of that name and does not read them (0.169.0);
+ * not where a sandbox that may write is configured otherwise, which a profile would replace.
+ */
+function limitsOf(settings: AgentSettings, seen: ConfigView | undefined): Table {
+  const { sandbox } = MODES[settings.mode];
+  const profile = isClosing(settings, seen) ? PROFILES[sandbox] : undefined;
+  return profile === undefined ? { sandbox } : { permissions: profile.name };
+}
+
+/** Whether profiles say what may not be read. */
+export function isClosing(settings: AgentSettings, seen: ConfigView | undefined): boolean {
+  return (settings.closed ?? []).length > 0 && isPlain(settings, seen);
+}
+
+const PROFILES: Readonly<Record<Sandbox, { readonly name: string; readonly base: string } | undefined>> = {
+  'read-only': { name: 'pilotlight-read-only', base: ':read-only' },
+  'workspace-write': { name: 'pilotlight-workspace', base: ':workspace' },
+  // Nothing is kept from whoever has no sandbox.
+  'danger-full-access': undefined,
+};
+
+/** All of them, whatever the mode is now: it may become another one. */
+function profilesOf(settings: AgentSettings, seen: ConfigView | undefined): Table {
+  if (!isClosing(settings, seen)) return {};
+  const filesystem = Object.fromEntries((settings.closed ?? []).map((path) => [path, 'deny']));
+  const known = Object.values(PROFILES).flatMap((profile) => profile ?? []);
+  return {
+    permissions: Object.fromEntries(known.map(({ name, base }) => [name, { extends: base, filesystem }])),
+  };
+}
+
 /** The same in the words of `thread/settings/update`. */
-export function turnSettings(mode: SessionMode, judged: boolean): Table {
+export function turnSettings(
+  mode: SessionMode,
+  { judged, closing }: { readonly judged: boolean; readonly closing: boolean },
+): Table {
+  const { sandbox } = MODES[mode];
+  const profile = closing ? PROFILES[sandbox] : undefined;
   return {
     approvalPolicy: approvalPolicy(mode, judged),
-    sandboxPolicy: { type: POLICIES[MODES[mode].sandbox] },
+    ...(profile === undefined
+      ? { sandboxPolicy: { type: POLICIES[sandbox] } }
+      : { permissions: profile.name }),
   };
 }
 
@@ -79,6 +118,7 @@ function threadConfig(settings: AgentSettings, options: CodexOptions, seen: Conf
   const given: Record<string, Json> = {
     ...options.config,
     ...projects(settings.trust),
+    ...profilesOf(settings, seen),
     ...mcpTables(settings.mcp?.servers ?? {}),
     ...toolVariables(settings.toolEnv ?? {}),
   };

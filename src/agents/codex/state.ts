@@ -151,6 +151,8 @@ export const CodexStateShape = z.object({
       judged: z.boolean(),
       /** Its workspace is as Codex's defaults have it: nothing else is lost when it is named again. */
       plain: z.boolean(),
+      /** Its sandboxes are profiles of ours. */
+      closing: z.boolean().default(false),
     })
     .nullable()
     .default(null),

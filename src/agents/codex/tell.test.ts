@@ -4,7 +4,7 @@ import { codex } from './index.ts';
 import type { CodexState } from './state.ts';
 
 type Told = NonNullable<CodexState['told']>;
-const TOLD: Told = { mode: 'default', model: 'gpt-5.5', judged: false, plain: true };
+const TOLD: Told = { mode: 'default', model: 'gpt-5.5', judged: false, plain: true, closing: false };
 
 function knowing(told: Partial<Told> = {}): DrivenCodex {
   const driven = start();

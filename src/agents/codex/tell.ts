@@ -5,13 +5,15 @@
 import type { AgentCommand } from '../../session/ports.ts';
 import type { AgentSettings, Json } from '../dialect.ts';
 import type { ConfigView, RpcError } from './messages.ts';
-import { isConfigured, isPlain, turnSettings } from './settings.ts';
+import { isClosing, isConfigured, isPlain, turnSettings } from './settings.ts';
 import { BOUNDS, cutText, pushed, write, type CodexState, type Work } from './state.ts';
 
 /** What the turns of a thread that is opened with these go by. */
 export function toldAtStart(settings: AgentSettings, seen: ConfigView | undefined): CodexState['told'] {
   const { mode, model, judged = false } = settings;
-  return { mode, model: model?.slice(0, BOUNDS.id * 2) ?? null, judged, plain: isPlain(settings, seen) };
+  const plain = isPlain(settings, seen);
+  const closing = isClosing(settings, seen);
+  return { mode, model: model?.slice(0, BOUNDS.id * 2) ?? null, judged, plain, closing };
 }
 
 export function tell(work: Work, wanted: Extract<AgentCommand, { kind: 'settings' }>): void {
@@ -23,7 +25,7 @@ export function tell(work: Work, wanted: Extract<AgentCommand, { kind: 'settings
   if (pending.length >= BOUNDS.pending) return refuse(work, 'Codex has not answered earlier requests');
   const model = wanted.model ?? told.model;
   const settings: Record<string, Json> = {
-    ...(moves ? turnSettings(wanted.mode, told.judged) : {}),
+    ...(moves ? turnSettings(wanted.mode, told) : {}),
     ...(model !== null && model !== told.model ? { model } : {}),
   };
   const { state } = work;

@@ -132,7 +132,9 @@ function opened(work: SharedWork, member: Opening, result: unknown): void {
 }
 
 function toldBy({ told, seen }: Opening): Opening['told'] {
-  return told === null ? null : { ...told, plain: told.plain && seen?.plain === true };
+  if (told === null) return null;
+  const plain = seen?.plain === true;
+  return { ...told, plain: told.plain && plain, closing: told.closing && plain };
 }
 
 function gone(work: SharedWork, { seat, unwanted }: Opening): void {

@@ -71,7 +71,11 @@ function viewOf(seen: Seen | null): ConfigView | undefined {
       { stream_idle_timeout_ms: ms },
     ],
   );
-  return { model_provider: seen.provider, model_providers: Object.fromEntries(providers) };
+  return {
+    model_provider: seen.provider,
+    model_providers: Object.fromEntries(providers),
+    ...(seen.plain ? {} : { sandbox_workspace_write: 'configured' }),
+  };
 }
 
 function request(id: number, method: string, params: Json): string {
