@@ -82,6 +82,7 @@ export function runtimeFactory(options: AssembleOptions, sources: RuntimeSources
           endLeftBehind({ whose: (one) => !seated.has(one), mark }, config.ladder).catch(options.report);
         },
         process: (session) => known(processSettingsOf(sources, wish(session)), ofProcess),
+        keepSecrets: keeping(options, rest.id),
         member: (session) => ({
           ...ownership(agent, session),
           settings: (why) => known(seatSettingsOf(sources, wish(session), why)),
@@ -119,7 +120,7 @@ function common(options: AssembleOptions, id: string, wish: Wishes): Common {
       return withReminder(input, wish(sessionId).spec.readOnly);
     },
     secretsIn: (pid) => {
-      const found = secretsOf({ env: environmentOf(pid), credentials: {} });
+      const found = [...secretsOf({ env: environmentOf(pid), credentials: {} }), ...kept(options, id)];
       options.known?.know(id, found);
       return found;
     },
@@ -141,6 +142,26 @@ function ownerships(
     const dialect = dialectOf(sources, agent);
     return { ownership: ownershipOf({ owners, dialect, session, home: cwd, own, formerMs, report }) };
   };
+}
+
+function keeping({ secrets, report }: AssembleOptions, runtime: string): SharedPorts['keepSecrets'] {
+  return (found) => {
+    try {
+      secrets.keep(runtime, found);
+    } catch (error) {
+      // No room: they are masked as long as this daemon lives.
+      report(error);
+    }
+  };
+}
+
+function kept({ secrets, report }: AssembleOptions, runtime: string): readonly string[] {
+  try {
+    return secrets.kept(runtime);
+  } catch (error) {
+    report(error);
+    return [];
+  }
 }
 
 function environmentOf(pid: number): Record<string, string> {

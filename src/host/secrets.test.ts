@@ -25,6 +25,19 @@ test('kept for the next daemon, readable by this user alone', () => {
   expect(statSync(join(directory, 'ses_1.json')).mode & 0o777).toBe(0o600);
 });
 
+test('what a process must not be heard to say goes with it, and is no session', () => {
+  const store = createSecretStore({ directory, persist: true });
+  store.keep('rt_1', ['made-up-1']);
+  store.keep('rt_1', ['made-up-1', 'made-up-2']);
+  const next = createSecretStore({ directory, persist: true });
+  expect(next.kept('rt_1')).toEqual(['made-up-1', 'made-up-2']);
+  expect([next.kept('rt_2'), next.get('rt_1').env]).toEqual([[], {}]);
+  next.sweep((owner) => owner === 'rt_1');
+  expect(next.kept('rt_1')).toHaveLength(2);
+  next.remove('rt_1');
+  expect(readdirSync(directory)).toEqual([]);
+});
+
 test('not to persist: in memory, gone with the process; files that agents read are written all the same', () => {
   const store = createSecretStore({ directory, persist: false });
   store.put('ses_1', SECRETS);

@@ -46,8 +46,11 @@ export interface SessionSecrets {
 export interface SecretStore {
   put(session: string, secrets: SessionSecrets): void;
   get(session: string): SessionSecrets;
+  /** What a process must not be heard to say, for the daemon that follows it next; in place of what was kept for it. Removed with it. */
+  keep(runtime: string, values: readonly string[]): void;
+  kept(runtime: string): readonly string[];
   /** Values and files. */
-  remove(session: string): void;
+  remove(owner: string): void;
   /** The directory of files that a session's agent reads at its start; made when one is written. */
   filesAt(session: string): string;
   /** Writes such a file, whole or not at all. */
@@ -79,8 +82,13 @@ export function createSecretStore(options: SecretStoreOptions): SecretStore {
   return {
     put: (session, secrets) => values.put(session, secrets),
     get: (session) => values.get(session),
+    keep: (runtime, kept) => {
+      values.put(keptName(runtime), { ...none(), env: Object.fromEntries(kept.entries()) });
+    },
+    kept: (runtime) => Object.values(values.get(keptName(runtime)).env),
     remove(session) {
       values.forget(session);
+      values.forget(keptName(session));
       const where = directory ?? made;
       if (where !== undefined) rmSync(startFilesOf(where, session), { recursive: true, force: true });
     },
@@ -105,6 +113,10 @@ export function createSecretStore(options: SecretStoreOptions): SecretStore {
 
 function startFilesOf(directory: string, session: string): string {
   return join(directory, `${session}.files`);
+}
+
+function keptName(runtime: string): string {
+  return `${runtime}.kept`;
 }
 
 /** What belongs to a session is named `<session>.<rest>`. */
@@ -185,7 +197,7 @@ export function hasSealed(directory: string): boolean {
 
 /** Sessions that have values in this directory. */
 export function sessionsIn(directory: string): readonly string[] {
-  return filesIn(directory).map((name) => ownerOf(name));
+  return filesIn(directory).map((name) => nameOf(name));
 }
 
 interface ValuesFile {
@@ -197,8 +209,12 @@ interface ValuesFile {
 function valuesIn(directory: string): ValuesFile[] {
   return filesIn(directory).map((name) => {
     const text = readFileSync(join(directory, name), 'utf8');
-    return { session: ownerOf(name), text, sealed: isSealed(parsed(text)) };
+    return { session: nameOf(name), text, sealed: isSealed(parsed(text)) };
   });
+}
+
+function nameOf(file: string): string {
+  return file.slice(0, -'.json'.length);
 }
 
 function filesIn(directory: string): string[] {

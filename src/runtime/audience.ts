@@ -18,7 +18,7 @@ export interface Hearers {
   /** What of them is kept in the row of the runtime, where it is shared. */
   seats?(): Json;
   /** From now on these are masked. */
-  hide(...secrets: readonly (readonly string[] | undefined)[]): void;
+  hide(...secrets: readonly (readonly string[] | undefined)[]): unknown;
   /** What of the runtime is written beside. */
   masked(state: Json): Json;
   /** The life of the process. */

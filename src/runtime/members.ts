@@ -74,13 +74,16 @@ export class Members implements Hearers {
     return seatRows(this.#options.domain, this.#seats);
   }
 
-  /** Secrets of one are masked in what any of them says, as long as the process lives. */
-  hide(...secrets: readonly (readonly string[] | undefined)[]): void {
+  /** Secrets of one are masked in what any of them says, as long as the process lives. All that are hidden now, when there are more. */
+  hide(...secrets: readonly (readonly string[] | undefined)[]): readonly string[] | undefined {
+    const before = this.#hidden.size;
     for (const one of secrets.flat()) if (one !== undefined) this.#hidden.add(one);
+    if (this.#hidden.size === before) return undefined;
     const redaction = redactionOf([...this.#hidden]);
-    if (redaction === undefined) return;
+    if (redaction === undefined) return undefined;
     if (this.#redacting === undefined) this.#redacting = new Redacting(redaction);
     else this.#redacting.become(redaction);
+    return [...this.#hidden];
   }
 
   masked(state: Json): Json {

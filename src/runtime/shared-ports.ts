@@ -7,6 +7,8 @@ export interface SharedPorts extends Omit<RuntimePorts, 'settings' | 'seat' | 'o
   /** What the process itself is started with, for the first session that it is started for. */
   readonly process: (session: string) => ReturnType<RuntimePorts['settings']>;
   readonly member: (session: string) => SeatPorts;
+  /** All that seats have brought so far, for the daemon that follows the process next (it has it of `secretsIn`). */
+  readonly keepSecrets: (secrets: readonly string[]) => void;
   /** A session left while others stay: what its commands left running is to end. Must not throw. */
   readonly leftBehind: (session: string) => void;
   /** What sessions left running that have left it already, all but these: the daemon that was to end it may have died. Must not throw. */

@@ -51,9 +51,10 @@ export class SharedLifetime {
     this.id = id;
     this.#options = options;
     this.#ports = ports;
-    this.#wishes = new SeatWishes(ports.dialect.agent, ports.member, (secrets) =>
-      this.#members.hide(secrets),
-    );
+    this.#wishes = new SeatWishes(ports.dialect.agent, ports.member, (secrets) => {
+      const hidden = this.#members.hide(secrets);
+      if (hidden !== undefined) ports.keepSecrets(hidden);
+    });
     this.#bounds = new SeatBounds(ports.threadTimeoutMs, (seat) => {
       void this.#surely((draft) => this.#tooLate(draft, seat));
     });

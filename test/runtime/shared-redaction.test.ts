@@ -41,11 +41,11 @@ class Home {
   }
 
   /** The daemon dies, and the next one takes over. */
-  async again(): Promise<void> {
+  async again(more: ToySharingOptions = {}): Promise<void> {
     this.host.detach();
     this.keeper.cutOff();
     this.journal = this.journal.reopen();
-    await this.start();
+    await this.start(more);
   }
 
   /** A session with a turn under way; its seat. */
@@ -142,4 +142,18 @@ test('what a session brought stays masked when it has left the process to others
   await home.told(a.id, 'runtime.ended');
   home.say(`${b.seat} d one ${SECRETS[0]} two ${SECRETS[1]}`, `${b.seat} e`);
   expect(await home.told(b.id, 'turn.completed')).toContain(`one ${MASK} two ${MASK}`);
+});
+
+test('the next daemon masks what it is told by nobody any more: replaced meanwhile, or printed once by a command', async () => {
+  const home = new Home();
+  const kept = new Map<string, readonly string[]>();
+  await home.start({ kept });
+  const [a, b] = [await home.talking(), await home.talking()];
+  await home.again({ kept, member: async () => ({ settings: toySettings }) });
+  for (const { seat } of [a, b]) home.say(`${seat} d one ${SECRETS[0]} two ${SECRETS[1]}`, `${seat} e`);
+  for (const { id } of [a, b]) {
+    const told = await home.told(id, 'turn.completed');
+    expect(told).toContain(`one ${MASK} two ${MASK}`);
+    expect(told).not.toContain('made-up');
+  }
 });

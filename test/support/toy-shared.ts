@@ -116,6 +116,8 @@ export interface ToySharingOptions {
   readonly ownership?: (session: string) => Ownership;
   /** Awaited before the settings of a process are had. */
   readonly settled?: (why: 'start' | 'takeover') => Promise<void>;
+  /** What seats have brought, by process, over daemons. */
+  readonly kept?: Map<string, readonly string[]>;
   /** Sessions that have left a process which goes on. */
   readonly leftBehind?: (session: string) => void;
 }
@@ -144,6 +146,8 @@ export function sharedBy(options: ToySharingOptions = {}): (at: ToyProcesses) =>
             settings: async (why) => (await options.member?.(session, why)) ?? { settings: toySettings },
             ...(options.ownership === undefined ? {} : { ownership: options.ownership(session) }),
           }),
+          keepSecrets: (secrets) => options.kept?.set(rest.id, secrets),
+          secretsIn: () => options.kept?.get(rest.id) ?? [],
           leftBehind: (session) => options.leftBehind?.(session),
           leftByOthers: () => undefined,
           place: () => undefined,
