@@ -167,7 +167,7 @@ export class RawClient {
   }
 }
 
-/** A raw SSE subscriber of one session. */
+/** A raw SSE subscriber of one session, or of all. */
 export class RawStream {
   readonly #socket: Socket;
   readonly #waiting = new Set<{
@@ -193,13 +193,13 @@ export class RawStream {
     });
   }
 
-  static async open(daemon: BenchDaemon, session: string): Promise<RawStream> {
+  static async open(daemon: BenchDaemon, session?: string): Promise<RawStream> {
     const socket = connect({ port: daemon.port, host: '127.0.0.1', noDelay: true });
     await once(socket, 'connect');
     const stream = new RawStream(socket);
     const live = stream.next('event: stream.ready');
     socket.write(
-      `GET /v1/sessions/${session}/events?after=0 HTTP/1.1\r\nhost: 127.0.0.1:${String(daemon.port)}\r\n` +
+      `GET /v1/${session === undefined ? '' : `sessions/${session}/`}events?after=0 HTTP/1.1\r\nhost: 127.0.0.1:${String(daemon.port)}\r\n` +
         `authorization: Bearer ${daemon.token}\r\naccept: text/event-stream\r\n\r\n`,
     );
     await live;

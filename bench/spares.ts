@@ -33,7 +33,11 @@ interface Opened extends AsyncDisposable {
 }
 
 /** What a session is created with; of Claude if it does not say. */
-type More = Readonly<Record<string, unknown>> & { readonly agent?: 'claude' | 'codex' };
+type More = Readonly<Record<string, unknown>> & {
+  readonly agent?: 'claude' | 'codex';
+  /** It is not closed behind its messages. */
+  readonly stays?: boolean;
+};
 
 export async function spares(): Promise<void> {
   await using model = await startFakeModel();
@@ -67,20 +71,33 @@ export async function spares(): Promise<void> {
   );
 }
 
-/** The only session at a time, so that each is the first in its process. */
+/** The only session at a time, so that each is the first in its process; and one that joins another in a process which that has used. */
 async function ofCodex(real: RealAgents): Promise<void> {
   await using cold = await opened(real, 0);
   await using ahead = await opened(real, 1);
-  const plain = await pairs({ agent: 'codex', env: real.codex.env }, cold.daemon, ahead.daemon);
+  await using shared = await opened(real, 0);
+  const more: More = { agent: 'codex', env: real.codex.env };
+  const plain = await pairs(more, cold.daemon, ahead.daemon);
+  const stays = await createAndSend(shared.daemon, { ...more, stays: true });
+  const joined = { first: [] as number[], ratio: [] as number[] };
+  for (let pair = 0; pair < PAIRS; pair += 1) {
+    await sleep(500);
+    const { first, second } = await createAndSend(shared.daemon, more);
+    joined.first.push(first);
+    joined.ratio.push(first / second);
+  }
+  await stays.close();
   const times = [
     { what: 'cold', ms: round(median(plain.cold)) },
     { what: 'spare', ms: round(median(plain.spare)) },
     { what: 'second message of that session', ms: round(median(plain.warm)) },
+    { what: 'in the process of another session', ms: round(median(joined.first)) },
   ];
   report('spares-codex', times, {
     pairs: plain.cold.length,
     spareOverCold: round(median(plain.spare.map((value, index) => value / (plain.cold[index] ?? 0))), 2),
     spareOverWarm: round(median(plain.spare.map((value, index) => value / (plain.warm[index] ?? 0))), 2),
+    joinedOverWarm: round(median(joined.ratio), 2),
   });
 }
 
@@ -132,27 +149,30 @@ async function withSilentServer(
 
 async function createAndSend(
   daemon: BenchDaemon,
-  { agent = 'claude', ...more }: More,
-): Promise<{ readonly first: number; readonly second: number }> {
-  const began = performance.now();
-  const session = await daemon.session(agent, more);
-  const stream = await RawStream.open(daemon, session);
-  const say = async (since: number): Promise<number> => {
+  { agent = 'claude', stays = false, ...more }: More,
+): Promise<{ readonly first: number; readonly second: number; readonly close: () => Promise<unknown> }> {
+  // A program that follows all sessions, as one that creates and sends in one go does.
+  const stream = await RawStream.open(daemon);
+  let session = '';
+  const say = async (create: boolean): Promise<number> => {
     const delta = stream.next('event: message.delta');
     const completed = stream.next('event: turn.completed');
     // A connection that was idle for as long as a cold start may take would be closed.
     const client = await RawClient.open(daemon);
+    const began = performance.now();
+    if (create) session = await daemon.session(agent, more);
     client.post(`/v1/sessions/${session}/turns`, { input: 'say hello there' });
     const at = await delta;
     await completed;
     client.close();
-    return at - since;
+    return at - began;
   };
-  const first = await say(began);
-  const second = await say(performance.now());
+  const first = await say(true);
+  const second = await say(false);
   stream.close();
-  await daemon.request('DELETE', `/v1/sessions/${session}`);
-  return { first, second };
+  const close = (): Promise<unknown> => daemon.request('DELETE', `/v1/sessions/${session}`);
+  if (!stays) await close();
+  return { first, second, close };
 }
 
 /** Resolves when one is ready. */

@@ -7,6 +7,7 @@ import { within } from '../async/awake.ts';
 import type { Child, ChildHost, ChildListener, ProcessIdentity, SpawnSpec } from '../process/ports.ts';
 import { PilotlightError } from '../protocol/errors.ts';
 import { readSpool, spooledChild } from './spool.ts';
+import { Receipts } from './receipts.ts';
 import { send, type KeptState, type Order, type Report, type RestartCommand } from './frames.ts';
 
 export interface KeptHostOptions {
@@ -37,6 +38,9 @@ export class KeptHost implements ChildHost {
   readonly #known = new Map<string, KeptState>();
   readonly #listeners = new Map<string, ChildListener>();
   readonly #starting = new Map<string, Starting>();
+  readonly #receipts = new Receipts((order) => {
+    this.#order(order);
+  });
   readonly #onLost: ((reason: string, reaped: Promise<void>) => void)[] = [];
   #reaping: Promise<void> = Promise.resolve();
   readonly #closed = Promise.withResolvers<void>();
@@ -161,6 +165,7 @@ export class KeptHost implements ChildHost {
   async stop(): Promise<void> {
     if (this.#state === 'lost') return this.#reaping;
     this.#state = 'leaving';
+    this.#receipts.flush();
     this.#order({ t: 'stop' });
     await within(
       this.#closed.promise,
@@ -210,6 +215,7 @@ export class KeptHost implements ChildHost {
   lose(reason: string): void {
     const was = this.#state;
     this.#state = 'lost';
+    this.#receipts.drop();
     this.#closed.resolve();
     const error = new PilotlightError('keeper_lost', `The keeper is gone: ${reason}`);
     for (const starting of this.#starting.values()) starting.reject(error);
@@ -226,6 +232,7 @@ export class KeptHost implements ChildHost {
   async #leave(order: Order, ms: number): Promise<void> {
     if (this.#state !== 'open') return;
     this.#state = 'leaving';
+    this.#receipts.flush();
     this.#order(order);
     this.#socket.end();
     await within(
@@ -243,11 +250,18 @@ export class KeptHost implements ChildHost {
       identity,
       lastWrite,
       write: (n, bytes) => this.#order({ t: 'write', id, n }, bytes),
-      received: (offset) => this.#order({ t: 'received', id, offset }),
-      acknowledge: (offset) => this.#order({ t: 'ack', id, offset }),
+      received: (offset) => {
+        this.#receipts.received(id, offset);
+      },
+      acknowledge: (offset) => {
+        this.#receipts.acknowledge(id, offset);
+      },
       markTurn: (open) => this.#order({ t: 'turn', id, open }),
       end: () => this.#order({ t: 'end', id }),
-      forget: () => this.#order({ t: 'forget', id }),
+      forget: () => {
+        this.#receipts.forget(id);
+        this.#order({ t: 'forget', id });
+      },
     };
   }
 
