@@ -1,4 +1,5 @@
 /** What one client does: its agent, its messages with their keys, when it interrupts or closes, and how it follows. */
+import type { Expectation } from '../oracle/history.ts';
 import type { Dice } from './dice.ts';
 import { SPOILS } from './faults.ts';
 import { planMessage, type PlannedMessage } from './message.ts';
@@ -82,6 +83,7 @@ function stepsOf(
   const faults = misbehaves(profile);
   const floods = FLOODS[profile] ?? 8000;
   let spoiled = false;
+  let woken = false;
   // More than there is time for: no message takes less than some 20 ms.
   for (let number = 0; number < ms / 20; number += 1) {
     const pauseMs = dice.chance(0.5) ? 0 : dice.between(0, 300);
@@ -92,10 +94,17 @@ function stepsOf(
     if (dice.chance(0.05)) steps.push({ kind: 'change', pauseMs: 0, change: changeOf(dice, asks) });
     const marker = `m${String(place)}x${String(number)}x`;
     const message = planMessage(dice, { agent, marker, faults, floods });
-    steps.push(sendOf(dice, spoiled ? { ...message, calm: false } : message, pauseMs));
+    const behind = woken ? { ...message, expects: beside(message.expects) } : message;
+    steps.push(sendOf(dice, spoiled ? { ...behind, calm: false } : behind, pauseMs));
     spoiled ||= SPOILS.test(message.fault ?? '');
+    woken ||= message.fault?.includes('woke') === true;
   }
   return steps;
+}
+
+/** What it says may stand in one turn with what its agent says by itself: a Codex takes a prompt into a turn that it began. */
+function beside(expects: Expectation): Expectation {
+  return expects.kind === 'words' ? { kind: 'has', text: expects.text } : expects;
 }
 
 function changeOf(dice: Dice, asks: boolean): PlannedChange['change'] {
