@@ -59,7 +59,8 @@ async function problemOf(response: Response): Promise<[number, string]> {
   expect(problem).toMatchObject({
     type: expect.any(String),
     title: expect.any(String),
-    detail: expect.any(String),
+    detail: expect.stringMatching(/\w/),
+    fix: expect.stringMatching(/\w/),
     status: response.status,
   });
   return [response.status, problem.code];

@@ -82,7 +82,10 @@ function parseJson(bytes: Uint8Array): unknown {
   try {
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw new PilotlightError('bad_request', 'The body is not valid JSON in UTF-8', { cause });
+    throw new PilotlightError('bad_request', 'The body is not valid JSON in UTF-8', {
+      fix: 'Send one JSON object in UTF-8.',
+      cause,
+    });
   }
   refuseDeep(json, MOST_DEPTH);
   return json;
@@ -97,6 +100,7 @@ function refuseDeep(value: unknown, left: number): void {
 
 function tooLarge(mostBytes: number): PilotlightError {
   return new PilotlightError('too_large', `The body is over ${String(mostBytes)} bytes`, {
+    fix: 'Send less, or raise limits.bodyMb in config.toml.',
     detail: { mostBytes },
   });
 }

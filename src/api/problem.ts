@@ -3,6 +3,7 @@
  * Owns which errors of the table may leave the house; what else is thrown is `internal`. Knows no route.
  */
 import { ERROR_TABLE, messageOf, PilotlightError, type ErrorCode } from '../protocol/index.ts';
+import { fixOf } from './fixes.ts';
 
 /** Codes of the table that are between our own parts and mean nothing to a client of the API. */
 const INWARD: ReadonlySet<ErrorCode> = new Set([
@@ -47,14 +48,14 @@ export interface Problem {
   readonly status: number;
   readonly detail: string;
   readonly code: ErrorCode;
-  readonly fix?: string;
+  readonly fix: string;
   readonly [fact: string]: unknown;
 }
 
 /** Facts of the error stand beside the RFC's own fields and never replace them. */
 export function problemOf(thrown: unknown): Problem {
   const error = publicError(thrown);
-  const { code, fix } = error;
+  const { code } = error;
   return {
     ...error.detail,
     type: `urn:pilotlight:problem:${code}`,
@@ -62,7 +63,7 @@ export function problemOf(thrown: unknown): Problem {
     status: error.status,
     detail: error.message,
     code,
-    ...(fix === undefined ? {} : { fix }),
+    fix: error.fix ?? fixOf(code),
   };
 }
 
@@ -71,6 +72,7 @@ function publicError(thrown: unknown): PilotlightError {
     return new PilotlightError('internal', 'Something unexpected happened; the log has it', {
       cause: messageOf(thrown),
     });
-  if (INWARD.has(thrown.code)) return new PilotlightError('internal', thrown.message, { cause: thrown });
-  return thrown;
+  if (!INWARD.has(thrown.code)) return thrown;
+  const { message, fix } = thrown;
+  return new PilotlightError('internal', message, { cause: thrown, ...(fix === undefined ? {} : { fix }) });
 }

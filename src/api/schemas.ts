@@ -79,7 +79,7 @@ export function namedSchemas(): Readonly<Record<string, JsonSchema>> {
           status: z.number().int(),
           detail: z.string(),
           code: z.enum(Object.keys(ERROR_TABLE)),
-          fix: z.string().optional(),
+          fix: z.string(),
         }),
       ),
     },

@@ -150,9 +150,11 @@ export class TestDaemon {
     const text = await response.text();
     const leaked = madeUpIn(text);
     if (leaked !== undefined) throw new Error(`${method} ${path} answered with a secret: ${leaked}`);
+    const said = text === '' ? undefined : isText(response) ? text : JSON.parse(text);
+    if (response.status >= 400) mustHelp(said, `${method} ${path}: ${text.slice(0, 500)}`);
     return {
       status: response.status,
-      body: text === '' ? undefined : isText(response) ? text : JSON.parse(text),
+      body: said,
       headers: response.headers,
     };
   }
@@ -211,7 +213,7 @@ export class TestDaemon {
         const frames = rest.split('\n\n');
         rest = frames.pop() ?? '';
         for (const frame of frames) {
-          const data = /^data: (.*)$/m.exec(frame)?.[1];
+          const data = /(?:^|\n)data: ([^\n]*)/.exec(frame)?.[1];
           if (data === undefined || /^event: stream\./m.test(frame)) continue;
           const event: Event = JSON.parse(data);
           events.push(event);
@@ -301,6 +303,14 @@ export async function gone(identity: Identity, ms = 15_000): Promise<void> {
     if (Date.now() > deadline) throw new Error(`process ${String(identity.pid)} is still there`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
+}
+
+/** Whatever is refused, a person learns what happened and what to do. */
+function mustHelp(problem: unknown, answer: string): void {
+  const { detail, fix } = Object(problem);
+  for (const words of [detail, fix])
+    if (typeof words !== 'string' || !/\w/.test(words))
+      throw new Error(`a refusal that does not help: ${answer}`);
 }
 
 export function isEnding(event: Event): boolean {
