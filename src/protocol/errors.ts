@@ -100,3 +100,9 @@ export class PilotlightError extends Error {
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
+
+/** Where one text is all there is: what happened, and what to do about it. */
+export function wordsOf(thrown: unknown): string {
+  const fix = thrown instanceof PilotlightError ? thrown.fix : undefined;
+  return fix === undefined ? messageOf(thrown) : `${messageOf(thrown)}. ${fix}`;
+}

@@ -5,7 +5,7 @@
 import { within } from '../async/awake.ts';
 import type { AgentSettings, Greeted } from '../agents/dialect.ts';
 import type { Child, ChildExit, ChildListener } from '../process/ports.ts';
-import { messageOf, PilotlightError, type TurnFailureCode } from '../protocol/index.ts';
+import { PilotlightError, wordsOf, type TurnFailureCode } from '../protocol/index.ts';
 import type { RuntimeInput } from '../session/ports.ts';
 import { Handshake } from './handshake.ts';
 import type { RuntimePorts } from './ports.ts';
@@ -166,8 +166,8 @@ async function spawn(
     ports.ownership?.by(child.identity, file);
     return { settings, child, version: binary.version };
   } catch (error) {
-    const failure = new LaunchFailure('spawn_failed', withFix(error), { cause: error });
-    throw failure.taken ? new LaunchFailure('resume_failed', withFix(error), { cause: error }) : failure;
+    const failure = new LaunchFailure('spawn_failed', wordsOf(error), { cause: error });
+    throw failure.taken ? new LaunchFailure('resume_failed', wordsOf(error), { cause: error }) : failure;
   }
 }
 
@@ -228,23 +228,18 @@ function failureOf(
   const { child, exit, settings } = what;
   const rest = { child, stderrTail: exit?.stderrTail, cause: error };
   const code = error instanceof PilotlightError ? error.code : undefined;
-  if (code === 'timeout') return new LaunchFailure('start_timeout', withFix(error), rest);
-  if (code === 'keeper_lost') return new LaunchFailure('runtime_lost', withFix(error), rest);
-  if (code === 'unauthorized') return new LaunchFailure('auth_failed', withFix(error), rest);
+  if (code === 'timeout') return new LaunchFailure('start_timeout', wordsOf(error), rest);
+  if (code === 'keeper_lost') return new LaunchFailure('runtime_lost', wordsOf(error), rest);
+  if (code === 'unauthorized') return new LaunchFailure('auth_failed', wordsOf(error), rest);
   if (settings.resume !== undefined)
     return new LaunchFailure(
       'resume_failed',
-      `The conversation ${settings.resume} could not be taken up: ${withFix(error)}`,
+      `The conversation ${settings.resume} could not be taken up: ${wordsOf(error)}`,
       rest,
     );
-  return new LaunchFailure('spawn_failed', withFix(error), rest);
+  return new LaunchFailure('spawn_failed', wordsOf(error), rest);
 }
 
 function howItEnded(exit: Pick<ChildExit, 'code' | 'signal'>): string {
   return exit.signal === undefined ? `code ${String(exit.code ?? 'unknown')}` : `signal ${exit.signal}`;
-}
-
-function withFix(error: unknown): string {
-  const fix = error instanceof PilotlightError ? error.fix : undefined;
-  return fix === undefined ? messageOf(error) : `${messageOf(error)}. ${fix}`;
 }

@@ -4,7 +4,7 @@
 import type { AgentSettings } from '../agents/dialect.ts';
 import { within } from '../async/awake.ts';
 import type { ProcessIdentity } from '../process/ports.ts';
-import { messageOf, PilotlightError } from '../protocol/index.ts';
+import { PilotlightError, wordsOf } from '../protocol/index.ts';
 import type { Refused, Seat } from './members.ts';
 import type { Ownership } from './ports.ts';
 
@@ -30,7 +30,7 @@ interface Had {
 export function refusedBy(error: unknown): Refused {
   const taken = error instanceof PilotlightError && error.code === 'agent_session_in_use';
   const because = taken ? ({ code: 'resume_failed', taken } as const) : ({ code: 'spawn_failed' } as const);
-  return { ...because, message: messageOf(error), retry: false };
+  return { ...because, message: wordsOf(error), retry: false };
 }
 
 /** Nor is it known then what is secret of what its conversation, which may be open, was given. */
@@ -69,7 +69,10 @@ export class SeatWishes {
     if (missing.length > 0)
       throw new PilotlightError(
         'agent_unavailable',
-        `Gone with the daemon before, which kept them in memory only: ${missing.join(', ')}. Give the credentials again (PATCH), or create the session again; \`secrets.persist\` keeps them.`,
+        `Gone with the daemon before, which kept them in memory only: ${missing.join(', ')}`,
+        {
+          fix: 'Give the credentials again (PATCH), or create the session again; `secrets.persist` keeps them.',
+        },
       );
     this.#had.set(id, { settings, file, ownership });
   }

@@ -1,7 +1,7 @@
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { checkJournal, TestDaemon, testHome, textOf } from '../support/daemon.ts';
+import { checkJournal, TestDaemon, testHome, textOf, type TestHome } from '../support/daemon.ts';
 import { daemonForAll } from '../support/for-all.ts';
 
 /** Executables that are no agent, and agents that begin or speak badly: each turn ends with a code that says so, and the daemon goes on. */
@@ -20,10 +20,11 @@ maxLineMb = 1
 `;
 
 let daemon: TestDaemon;
+let home: TestHome;
 
 daemonForAll(
   (made) => {
-    ({ daemon } = made);
+    ({ daemon, home } = made);
   },
   () => ({
     config: `${LIMITS}[agents.claude]\npath = "${agents}fake-claude.mjs"\n[agents.codex]\npath = "${agents}fake-codex.mjs"\n`,
@@ -53,6 +54,20 @@ describe.each(['claude', 'codex'])('%s', (agent) => {
     const session = await daemon.session(agent, { env: { FAKE_FAULT: 'silent-start' } });
     const ending = await daemon.turn(session, 'say x');
     expect(ending.data).toMatchObject({ code: 'start_timeout', effects: 'none' });
+    checkJournal(await daemon.events(session));
+  });
+
+  test('its directory is gone when it starts: spawn_failed names it and what to do; the next message is answered when it is there again', async () => {
+    const cwd = join(home.root, `gone-${agent}`);
+    mkdirSync(cwd);
+    const session = await daemon.session(agent, { cwd, env: { FAKE_FAULT: '' } });
+    rmSync(cwd, { recursive: true });
+    const ending = await daemon.turn(session, 'say x');
+    expect(ending.data).toMatchObject({ code: 'spawn_failed', effects: 'none' });
+    expect(ending.data['message']).toContain(cwd);
+    expect(ending.data['message']).toMatch(/does not exist.* Create the directory/);
+    mkdirSync(cwd);
+    expect((await daemon.turn(session, 'say again')).data['text']).toBe('again');
     checkJournal(await daemon.events(session));
   });
 
