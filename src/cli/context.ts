@@ -91,7 +91,7 @@ function tokenOf(options: GlobalOptions): string {
     throw new PilotlightError(
       'bad_request',
       `The token file ${tokenFile} cannot be read: ${messageOf(cause)}`,
-      { cause },
+      { fix: 'Give the file that holds the token of that daemon, readable by you.', cause },
     );
   }
 }

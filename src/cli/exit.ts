@@ -15,6 +15,9 @@ export class Exit extends Error {
 /** Wrong usage: exit code 2. */
 export class UsageError extends Error {}
 
+/** What to do where nobody said anything closer. */
+const LOOK = '`pilotlight doctor` and `pilotlight logs` may say more.';
+
 /** Says what went wrong and gives the exit code. */
 export function explain(error: unknown, output: Output): number {
   if (error instanceof Exit) return error.code;
@@ -30,8 +33,8 @@ function shapeOf(error: unknown): {
   readonly exit: number;
 } {
   if (error instanceof PilotlightError) {
-    const { code, message, fix, exitCode } = error;
-    return { code, message, exit: exitCode, ...(fix === undefined ? {} : { fix }) };
+    const { code, message, fix = LOOK, exitCode } = error;
+    return { code, message, exit: exitCode, ...(code === 'aborted' ? {} : { fix }) };
   }
   if (error instanceof UsageError)
     return { code: 'usage', message: error.message, exit: 2, fix: '`pilotlight --help` shows the commands.' };

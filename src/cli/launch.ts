@@ -3,13 +3,13 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { sleep } from '../async/after.ts';
 import { connectHome } from '../client/index.ts';
-import { isAlive, processEnvironment, readConfig } from '../daemon/index.ts';
+import { isAlive, openHome, processEnvironment, readConfig } from '../daemon/index.ts';
 import { ERROR_TABLE, messageOf, PilotlightError, type ErrorCode } from '../protocol/index.ts';
 import type { Output } from './output.ts';
 
@@ -125,8 +125,9 @@ function startMs(home: string): number {
 }
 
 function openLog(home: string, file: string): number {
+  // Nothing is written into what is no home of ours.
+  openHome(home);
   try {
-    mkdirSync(join(home, 'logs'), { recursive: true, mode: 0o700 });
     return openSync(file, 'a', 0o600);
   } catch (cause) {
     throw new PilotlightError('journal_unusable', `The home ${home} cannot be used: ${messageOf(cause)}`, {

@@ -24,6 +24,10 @@ export interface Home {
 /** Makes the home (0700) and its folders. Refuses a home of another user. */
 export function openHome(path: string): Home {
   try {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === false)
+      throw new PilotlightError('bad_request', `The home ${path} is not a directory`, {
+        fix: 'Give another one with --home.',
+      });
     mkdirSync(path, { recursive: true, mode: 0o700 });
     const { uid } = statSync(path);
     if (uid !== userInfo().uid)

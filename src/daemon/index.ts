@@ -6,6 +6,7 @@ import { pathsOf, type Config } from './config.ts';
 export { isAlive } from '../process/index.ts';
 export { homeOf, processEnvironment, readConfig, type Config } from './config.ts';
 export { claudesSharing, serversOfSessions, tryCredentials } from './checks.ts';
+export { openHome } from './home.ts';
 export { tryKeyring } from './keyring.ts';
 export { probeMcpServer, type Probed } from './mcp-probe.ts';
 export { portHolder } from './port-holder.ts';

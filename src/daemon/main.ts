@@ -139,7 +139,10 @@ function parse(argv: readonly string[]) {
       },
     });
   } catch (error) {
-    throw new PilotlightError('bad_request', messageOf(error), { cause: error });
+    throw new PilotlightError('bad_request', messageOf(error), {
+      fix: '`pilotlight start --help` shows what it takes.',
+      cause: error,
+    });
   }
 }
 

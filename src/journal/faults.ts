@@ -2,7 +2,7 @@
  * What a failure of SQLite means to a caller. Owns the way from `errcode` to a code of Pilotlight.
  * Never deletes or mends anything: a journal that cannot be read is for a person to look at.
  */
-import { statfsSync } from 'node:fs';
+import { statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { messageOf, PilotlightError } from '../protocol/index.ts';
 
@@ -47,6 +47,8 @@ export function faultOf(thrown: unknown, path: string | undefined): PilotlightEr
 }
 
 function fixOf(code: number | undefined, where: string): string {
+  if (code === CANTOPEN && isDirectory(where))
+    return `${where} is a directory: move it away, or give another home.`;
   switch (code) {
     case READONLY:
     case CANTOPEN:
@@ -58,6 +60,14 @@ function fixOf(code: number | undefined, where: string): string {
     case undefined:
     default:
       return `Put back a copy of ${where}, or move it away (with its -wal file) to start anew.`;
+  }
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
   }
 }
 

@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -30,7 +31,10 @@ async function refused(
 ): Promise<{ code: number; error: { code: string; message: string; fix?: string }; stderr: string }> {
   const { code, stdout, stderr } = await cli(home, ['start', '--json', ...args]);
   expect(stderr).not.toMatch(/^\s+at /m);
-  return { code, error: JSON.parse(stdout).error, stderr };
+  const { error } = JSON.parse(stdout);
+  // Whatever it is: what happened, and what to do.
+  expect(error).toMatchObject({ message: expect.stringMatching(/\w/), fix: expect.stringMatching(/\w/) });
+  return { code, error, stderr };
 }
 
 test.each([
@@ -207,19 +211,20 @@ test('a journal of a newer schema: journal_unusable names both, and the file sta
 
 test('a folder where the journal should be: journal_unusable', async () => {
   await using home = testHome();
-  mkdirSync(join(home.path, 'journal.db'));
+  const path = join(home.path, 'journal.db');
+  mkdirSync(path);
   const { code, error } = await refused(home);
   expect([code, error.code]).toEqual([1, 'journal_unusable']);
-  expect(error.fix).toBeTruthy();
+  expect(error.fix).toContain(`${path} is a directory: move it away`);
 });
 
-test('a home that is a file: said by its path, exit 1', async () => {
+test('a home that is a file: said by its path, exit 2', async () => {
   await using home = testHome();
   const path = join(home.root, 'not-a-home');
   writeFileSync(path, 'mine');
   const { code, error } = await refused({ path, env: home.env });
-  expect(code).toBe(1);
-  expect(error.message).toContain(path);
+  expect([code, error.code]).toEqual([2, 'bad_request']);
+  expect(error.message).toContain(`${path} is not a directory`);
   expect(error.fix).toContain('--home');
   expect(readFileSync(path, 'utf8')).toBe('mine');
 });
@@ -231,11 +236,13 @@ test('a home of another user: refused, its mode and files as they were', async (
   // Only root can give a folder away; for anybody else root's own stands for it.
   const theirs = process.getuid?.() === 0 ? path : '/';
   if (theirs === path) chownSync(path, 4242, 4242);
-  const mode = statSync(theirs).mode;
+  const { mode } = statSync(theirs);
+  const before = readdirSync(theirs);
   const { code, error } = await refused({ path: theirs, env: home.env });
   expect([code, error.code]).toEqual([2, 'bad_request']);
+  expect(error.message).toContain(theirs);
   expect(error.message).toMatch(/another user/);
-  expect(statSync(theirs).mode).toBe(mode);
+  expect([statSync(theirs).mode, readdirSync(theirs)]).toEqual([mode, before]);
 });
 
 test('a home whose path is longer than a socket may have: the sockets are elsewhere, named in daemon.json, and everything works', async () => {

@@ -10,7 +10,8 @@ export async function run(context: Context, _args: readonly unknown[], options: 
   const replace = options['replace'] === true;
   const flags = ['port', 'host'].flatMap((key) => {
     const value = textOf(options, key);
-    return value === undefined ? [] : [`--${key}`, value];
+    // In one word: a value with a dash in front is a value, and refused as one.
+    return value === undefined ? [] : [`--${key}=${value}`];
   });
   if (options['expose'] === true) flags.push('--expose');
   if (options['foreground'] === true) return foreground(context, flags, replace);
