@@ -169,7 +169,7 @@ describe('calls', () => {
   test('a port that no browser asks is told as what it is', async () => {
     const nobody = cleanup.use(connect({ url: 'http://127.0.0.1:1', token: 'x', retryMs: 0 }));
     await expect(nobody.status()).rejects.toMatchObject({
-      code: 'bad_request',
+      code: 'no_daemon',
       message: expect.stringContaining('refuse this port'),
       fix: expect.stringContaining('server.port'),
     });

@@ -33,7 +33,7 @@ export async function refusalOf(response: Response): Promise<PilotlightError> {
 /** Nobody answered at all. */
 export function unreachable(url: string, cause: unknown): PilotlightError {
   if (reasonOf(cause) === 'bad port')
-    return new PilotlightError('bad_request', `${url} cannot be asked: browsers and fetch refuse this port`, {
+    return new PilotlightError('no_daemon', `${url} cannot be asked: browsers and fetch refuse this port`, {
       fix: 'Let the daemon listen on another one (server.port in config.toml), and use that url.',
       detail: { url },
       cause,

@@ -19,6 +19,8 @@ killAfterMs = 200
 maxLineMb = 1
 `;
 
+const FAKES = `[agents.claude]\npath = "${agents}fake-claude.mjs"\n[agents.codex]\npath = "${agents}fake-codex.mjs"\n`;
+
 let daemon: TestDaemon;
 let home: TestHome;
 
@@ -27,7 +29,7 @@ daemonForAll(
     ({ daemon, home } = made);
   },
   () => ({
-    config: `${LIMITS}[agents.claude]\npath = "${agents}fake-claude.mjs"\n[agents.codex]\npath = "${agents}fake-codex.mjs"\n`,
+    config: `${LIMITS}${FAKES}`,
   }),
 );
 
@@ -58,17 +60,21 @@ describe.each(['claude', 'codex'])('%s', (agent) => {
   });
 
   test('its directory is gone when it starts: spawn_failed names it and what to do; the next message is answered when it is there again', async () => {
-    const cwd = join(home.root, `gone-${agent}`);
+    // Nothing starts with the session: it starts when there is something to say.
+    await using at = testHome({ config: `${FAKES}[pool]\nwarmOnCreate = false\n` });
+    const own = await TestDaemon.start(at);
+    const cwd = join(at.root, 'gone');
     mkdirSync(cwd);
-    const session = await daemon.session(agent, { cwd, env: { FAKE_FAULT: '' } });
+    const session = await own.session(agent, { cwd });
     rmSync(cwd, { recursive: true });
-    const ending = await daemon.turn(session, 'say x');
+    const ending = await own.turn(session, 'say x');
     expect(ending.data).toMatchObject({ code: 'spawn_failed', effects: 'none' });
     expect(ending.data['message']).toContain(cwd);
     expect(ending.data['message']).toMatch(/does not exist.* Create the directory/);
     mkdirSync(cwd);
-    expect((await daemon.turn(session, 'say again')).data['text']).toBe('again');
-    checkJournal(await daemon.events(session));
+    expect((await own.turn(session, 'say again')).data['text']).toBe('again');
+    checkJournal(await own.events(session));
+    await own.stop();
   });
 
   test('prints garbage at its start: noted, and the turn is as any', async () => {
