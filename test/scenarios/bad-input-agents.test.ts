@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { checkJournal, TestDaemon, testHome, textOf, type TestHome } from '../support/daemon.ts';
+import { checkJournal, TestDaemon, testHome, textOf } from '../support/daemon.ts';
 import { daemonForAll } from '../support/for-all.ts';
 
 /** Executables that are no agent, and agents that begin or speak badly: each turn ends with a code that says so, and the daemon goes on. */
@@ -22,11 +22,10 @@ maxLineMb = 1
 const FAKES = `[agents.claude]\npath = "${agents}fake-claude.mjs"\n[agents.codex]\npath = "${agents}fake-codex.mjs"\n`;
 
 let daemon: TestDaemon;
-let home: TestHome;
 
 daemonForAll(
   (made) => {
-    ({ daemon, home } = made);
+    ({ daemon } = made);
   },
   () => ({
     config: `${LIMITS}${FAKES}`,
