@@ -4,26 +4,18 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { FakeModel } from '../../src/testing/index.ts';
 import { checkJournal, TestDaemon } from '../support/daemon.ts';
-import { daemonForAll, realForAll } from '../support/for-all.ts';
-import { agentConfig, type RealAgents } from '../support/real-agents.ts';
+import { realDaemonForAll } from '../support/for-all.ts';
+import { type RealAgents } from '../support/real-agents.ts';
 
 let model: FakeModel;
 let real: RealAgents;
 let daemon: TestDaemon;
 
-realForAll((made) => {
-  ({ model, real } = made);
-});
-daemonForAll(
+realDaemonForAll(
   (made) => {
-    ({ daemon } = made);
+    ({ model, real, daemon } = made);
   },
-  () => ({
-    config: `${agentConfig(real)}closeHome = true\n`,
-    root: real.root,
-    nothingLeft: true,
-    current: () => daemon,
-  }),
+  { config: (agents) => `${agents}closeHome = true\n`, nothingLeft: true, current: () => daemon },
 );
 
 async function open(mode: string): Promise<string> {

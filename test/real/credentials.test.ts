@@ -5,22 +5,19 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type FakeModel } from '../../src/testing/index.ts';
 import { checkJournal, TestDaemon, type Event, type TestHome } from '../support/daemon.ts';
-import { daemonForAll, realForAll } from '../support/for-all.ts';
-import { agentConfig, type RealAgents } from '../support/real-agents.ts';
+import { realDaemonForAll } from '../support/for-all.ts';
+import { type RealAgents } from '../support/real-agents.ts';
 
 let model: FakeModel;
 let real: RealAgents;
 let home: TestHome;
 let daemon: TestDaemon;
 
-realForAll((made) => {
-  ({ model, real } = made);
-});
-daemonForAll(
+realDaemonForAll(
   (made) => {
-    ({ home, daemon } = made);
+    ({ model, real, home, daemon } = made);
   },
-  () => ({ config: agentConfig(real), root: real.root, current: () => daemon }),
+  { current: () => daemon },
 );
 
 const NAME = { claude: 'anthropicApiKey', codex: 'openaiApiKey' } as const;

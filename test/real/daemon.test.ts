@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type FakeModel } from '../../src/testing/index.ts';
 import { checkJournal, gone, TestDaemon, textOf, type Event, type TestHome } from '../support/daemon.ts';
-import { daemonForAll, realForAll } from '../support/for-all.ts';
+import { realDaemonForAll } from '../support/for-all.ts';
 import { identityOf, isAlive, marked } from '../support/processes.ts';
-import { agentConfig, type RealAgents } from '../support/real-agents.ts';
+import { type RealAgents } from '../support/real-agents.ts';
 
 let model: FakeModel;
 let real: RealAgents;
@@ -16,14 +16,11 @@ let home: TestHome;
 let daemon: TestDaemon;
 let gates = 0;
 
-realForAll((made) => {
-  ({ model, real } = made);
-});
-daemonForAll(
+realDaemonForAll(
   (made) => {
-    ({ home, daemon } = made);
+    ({ model, real, home, daemon } = made);
   },
-  () => ({ config: agentConfig(real), root: real.root, current: () => daemon, nothingLeft: true }),
+  { current: () => daemon, nothingLeft: true },
 );
 
 function open(agent: 'claude' | 'codex'): Promise<string> {

@@ -3,9 +3,9 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TestDaemon, type Event, type TestHome } from '../support/daemon.ts';
-import { daemonForAll, realForAll } from '../support/for-all.ts';
+import { realDaemonForAll } from '../support/for-all.ts';
 import { marked } from '../support/processes.ts';
-import { agentConfig, type RealAgents } from '../support/real-agents.ts';
+import { type RealAgents } from '../support/real-agents.ts';
 import { httpVault, openedBy, VAULT } from '../support/vault.ts';
 
 let real: RealAgents;
@@ -13,9 +13,6 @@ let home: TestHome;
 let daemon: TestDaemon;
 let vault: Awaited<ReturnType<typeof httpVault>>;
 
-realForAll((made) => {
-  ({ real } = made);
-});
 beforeAll(async () => {
   vault = await httpVault();
 });
@@ -24,11 +21,11 @@ afterAll(async () => {
   await vault?.[Symbol.asyncDispose]();
 });
 
-daemonForAll(
+realDaemonForAll(
   (made) => {
-    ({ home, daemon } = made);
+    ({ real, home, daemon } = made);
   },
-  () => ({ config: agentConfig(real), root: real.root, current: () => daemon }),
+  { current: () => daemon },
 );
 
 /** With what JSON, shells, TOML and Claude's references would stumble over. */

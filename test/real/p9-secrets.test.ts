@@ -6,10 +6,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type FakeModel } from '../../src/testing/index.ts';
 import { checkJournal, TestDaemon, textOf, type TestHome } from '../support/daemon.ts';
-import { daemonForAll, realForAll } from '../support/for-all.ts';
+import { realDaemonForAll } from '../support/for-all.ts';
 import { madeUpBelow } from '../support/made-up.ts';
 import { marked } from '../support/processes.ts';
-import { agentConfig, type RealAgents } from '../support/real-agents.ts';
+import { type RealAgents } from '../support/real-agents.ts';
 import { httpVault, VAULT } from '../support/vault.ts';
 
 let model: FakeModel;
@@ -18,9 +18,6 @@ let home: TestHome;
 let daemon: TestDaemon;
 let vault: Awaited<ReturnType<typeof httpVault>>;
 
-realForAll((made) => {
-  ({ model, real } = made);
-});
 beforeAll(async () => {
   vault = await httpVault();
 });
@@ -29,11 +26,11 @@ afterAll(async () => {
   await vault?.[Symbol.asyncDispose]();
 });
 
-daemonForAll(
+realDaemonForAll(
   (made) => {
-    ({ home, daemon } = made);
+    ({ model, real, home, daemon } = made);
   },
-  () => ({ config: `[runtime]\ndebug = true\n${agentConfig(real)}`, root: real.root, current: () => daemon }),
+  { config: (agents) => `[runtime]\ndebug = true\n${agents}`, current: () => daemon },
 );
 
 const MARK = 'made-up';

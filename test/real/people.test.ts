@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type FakeModel } from '../../src/testing/index.ts';
 import { checkJournal, TestDaemon, testHome, type Event, type TestHome } from '../support/daemon.ts';
-import { daemonForAll, realForAll } from '../support/for-all.ts';
+import { realDaemonForAll } from '../support/for-all.ts';
 import { agentConfig, type RealAgents } from '../support/real-agents.ts';
 
 let model: FakeModel;
@@ -15,14 +15,11 @@ let home: TestHome;
 let daemon: TestDaemon;
 let files = 0;
 
-realForAll((made) => {
-  ({ model, real } = made);
-});
-daemonForAll(
+realDaemonForAll(
   (made) => {
-    ({ home, daemon } = made);
+    ({ model, real, home, daemon } = made);
   },
-  () => ({ config: agentConfig(real), root: real.root, current: () => daemon, nothingLeft: true }),
+  { current: () => daemon, nothingLeft: true },
 );
 
 type Agent = 'claude' | 'codex';

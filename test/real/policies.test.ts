@@ -8,22 +8,19 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { type FakeModel } from '../../src/testing/index.ts';
 import type { TestDaemon } from '../support/daemon.ts';
 import { checkJournal, type Event } from '../support/daemon.ts';
-import { daemonForAll, realForAll } from '../support/for-all.ts';
-import { agentConfig, type RealAgents } from '../support/real-agents.ts';
+import { realDaemonForAll } from '../support/for-all.ts';
+import { type RealAgents } from '../support/real-agents.ts';
 
 let model: FakeModel;
 let real: RealAgents;
 let daemon: TestDaemon;
 let files = 0;
 
-realForAll((made) => {
-  ({ model, real } = made);
-});
-daemonForAll(
+realDaemonForAll(
   (made) => {
-    ({ daemon } = made);
+    ({ model, real, daemon } = made);
   },
-  () => ({ config: agentConfig(real), root: real.root, nothingLeft: true }),
+  { nothingLeft: true },
 );
 
 beforeAll(() => {

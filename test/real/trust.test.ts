@@ -7,23 +7,17 @@ import { describe, expect, test } from 'vitest';
 import { type FakeModel } from '../../src/testing/index.ts';
 import type { TestDaemon } from '../support/daemon.ts';
 import { checkJournal, type Event } from '../support/daemon.ts';
-import { daemonForAll, realForAll } from '../support/for-all.ts';
+import { realDaemonForAll } from '../support/for-all.ts';
 import { hostileRepository } from '../support/hostile-repository.ts';
-import { agentConfig, type RealAgents } from '../support/real-agents.ts';
+import { type RealAgents } from '../support/real-agents.ts';
 
 let model: FakeModel;
 let real: RealAgents;
 let daemon: TestDaemon;
 
-realForAll((made) => {
-  ({ model, real } = made);
+realDaemonForAll((made) => {
+  ({ model, real, daemon } = made);
 });
-daemonForAll(
-  (made) => {
-    ({ daemon } = made);
-  },
-  () => ({ config: agentConfig(real), root: real.root }),
-);
 
 type Agent = 'claude' | 'codex';
 

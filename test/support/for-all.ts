@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect } from 'vitest';
 import { startFakeModel, type FakeModel } from '../../src/testing/index.ts';
 import { TestDaemon, testHome, type TestHome } from './daemon.ts';
 import { marked } from './processes.ts';
-import { realAgents, type RealAgents } from './real-agents.ts';
+import { agentConfig, realAgents, type RealAgents } from './real-agents.ts';
 
 interface ServedOptions extends NonNullable<Parameters<typeof testHome>[0]> {
   /** No process of it may be there once it was stopped. */
@@ -15,6 +15,28 @@ interface ServedOptions extends NonNullable<Parameters<typeof testHome>[0]> {
 interface Served {
   readonly home: TestHome;
   readonly daemon: TestDaemon;
+}
+
+/** The real CLIs on a fake model, and a daemon that knows them. `config`: what its configuration is, with what names the agents. */
+export function realDaemonForAll(
+  give: (made: Real & Served) => void,
+  options: Omit<ServedOptions, 'config' | 'root'> & { readonly config?: (agents: string) => string } = {},
+): void {
+  let made: Real | undefined;
+  const agents = (): Real => {
+    if (made === undefined) throw new Error('the agents are not there yet');
+    return made;
+  };
+  realForAll((real) => {
+    made = real;
+  });
+  const { config = (named: string): string => named, ...rest } = options;
+  daemonForAll(
+    (served) => {
+      give({ ...agents(), ...served });
+    },
+    () => ({ ...rest, config: config(agentConfig(agents().real)), root: agents().real.root }),
+  );
 }
 
 /** A home with its daemon. `options` is asked when it is made. */
