@@ -2,19 +2,8 @@ import { expect, test } from 'vitest';
 import type { PolicyRule } from '../protocol/index.ts';
 import type { AgentAsk, SessionSpec } from '../session/ports.ts';
 import { newSessionState } from '../session/state.ts';
+import { SPEC } from '../../test/support/session-spec.ts';
 import { judgeOf } from './judge.ts';
-
-const SPEC: SessionSpec = {
-  id: 'ses_1',
-  agent: 'claude',
-  cwd: '/w',
-  mode: 'bypass',
-  agentOptions: {},
-  metadata: {},
-  env: [],
-  credentials: [],
-  createdAt: '2026-01-01T00:00:00.000Z',
-};
 
 function verdict(
   rules: readonly PolicyRule[],
@@ -27,7 +16,7 @@ function verdict(
     check: true,
     tool: { id: 't', name: 'Bash', kind: 'execute', input: { command } },
   };
-  return judgeOf([])(newSessionState({ ...SPEC, permissionPolicy: rules, ...more }), ask);
+  return judgeOf([])(newSessionState({ ...SPEC, mode: 'bypass', permissionPolicy: rules, ...more }), ask);
 }
 
 /** As an earlier version may have taken it. */
