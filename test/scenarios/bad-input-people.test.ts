@@ -1,9 +1,17 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { TestDaemon } from '../support/daemon.ts';
-import { checkJournal, isEnding, type Event, type TestHome } from '../support/daemon.ts';
+import { cli } from '../support/cli.ts';
+import {
+  checkJournal,
+  isEnding,
+  TestDaemon,
+  testHome,
+  type Event,
+  type TestHome,
+} from '../support/daemon.ts';
 import { daemonForAll } from '../support/for-all.ts';
+import { marked } from '../support/processes.ts';
 
 /** What people may do wrong with requests, rules and queues, and two of them at the same time with every verb: one effect, and the other is told. */
 
@@ -68,6 +76,39 @@ for (const agent of ['claude', 'codex']) {
       expect(said(await answer(mine.session, mine.id))).toEqual([409, 'already_resolved']);
       await daemon.request('POST', `/v1/sessions/${other.session}/interrupt`);
       checkJournal(await daemon.ending(other.session, other.turn));
+    });
+
+    test('text of NULs, lone surrogates, line breaks of every kind and terminal codes: kept as it was sent, and answered in what an agent can read', async () => {
+      const session = await daemon.session(agent);
+      for (const [text, answer] of [
+        ['say \u0000ok\u0000', agent === 'claude' ? '\ufffdok\ufffd' : '\u0000ok\u0000'],
+        ['say ok \ud800 and \udc00', 'ok \ufffd and \ufffd'],
+        ['say one\u2028two\u2029three\u0085four', 'one\u2028two\u2029three\u0085four'],
+        ['say ok\ufeff \u001b[31mred\u0007 one', 'ok\ufeff \u001b[31mred\u0007 one'],
+      ] as const) {
+        const turn = await daemon.send(session, text);
+        const events = (await daemon.ending(session, turn)).filter((event) => event.turn === turn);
+        expect(events[0]?.data['input']).toBe(text);
+        expect([events.at(-1)?.type, events.at(-1)?.data['text']]).toEqual(['turn.completed', answer]);
+      }
+      checkJournal(await daemon.events(session));
+    });
+
+    test('steered by two at once: each message ends once, and the turn too', async () => {
+      const { session, turn, open } = await busy(agent);
+      const both = await all(2, (n) =>
+        daemon.request('POST', `/v1/sessions/${session}/turns`, {
+          input: `say steered ${String(n)}`,
+          whenBusy: 'steer',
+        }),
+      );
+      expect(counted(both)).toEqual({ 202: 2 });
+      open();
+      const turns = [turn, ...both.map(({ body }) => String(body.id))];
+      for (const one of turns) await daemon.ending(session, one);
+      const events = await daemon.events(session);
+      expect(turns.map((one) => endings(events, one).length)).toEqual([1, 1, 1]);
+      checkJournal(events);
     });
 
     test('interrupted by two at once: it ends once, and who came behind the end is told that nothing runs', async () => {
@@ -182,6 +223,38 @@ describe.concurrent('two at once', () => {
     expect(updates).toHaveLength(2);
     expect(updates.at(-1)?.data['name']).toBe(body.name);
   });
+});
+
+test('tokens, the list of workspaces and retention, by two at once: one name, one entry, one end, and the other is told', async () => {
+  const wish = { name: 'raced', scopes: ['read'] };
+  const made = await all(8, () => daemon.request('POST', '/v1/tokens', wish));
+  expect(counted(made)).toEqual({ 201: 1, '400 bad_request': 7 });
+  const id = String(made.find(({ status }) => status === 201)?.body.id);
+  const revoked = await all(2, () => daemon.request('DELETE', `/v1/tokens/${id}`));
+  expect(counted(revoked)).toEqual({ 200: 1, '404 not_found': 1 });
+  const path = home.cwd;
+  const trusted = await all(8, () => daemon.request('POST', '/v1/workspaces', { path, trusted: true }));
+  expect(counted(trusted)).toEqual({ 200: 8 });
+  const { items } = (await daemon.request('GET', '/v1/workspaces')).body;
+  expect(items.filter((one: { path: string }) => one.path === path)).toHaveLength(1);
+  const swept = await all(2, () => daemon.request('POST', '/v1/daemon/gc'));
+  expect(counted(swept)).toEqual({ 200: 2 });
+});
+
+test('stopped by two at once, one of whom does not wait: both exit with 0 and at once, the turn that ran ends once, nothing is left', async () => {
+  await using own = testHome();
+  const first = await TestDaemon.start(own);
+  const session = await first.session('claude');
+  const turn = await first.send(session, 'tool-hang');
+  await first.follow(session, ({ type }) => type === 'tool.started');
+  const stopped = await Promise.all([cli(own, ['stop', '--json']), cli(own, ['stop', '--json', '--now'])]);
+  expect(stopped.map(({ code }) => code)).toEqual([0, 0]);
+  expect(marked(own.root)).toEqual([]);
+  const next = await TestDaemon.start(own);
+  const events = await next.events(session);
+  expect(endings(events, turn)).toHaveLength(1);
+  checkJournal(events);
+  await next.stop();
 });
 
 test('rules that cannot be meant are refused by their place, at creation and by PATCH, and those there are stay', async () => {

@@ -94,6 +94,33 @@ test('values of a wrong type are refused by path', async () => {
   }
 });
 
+test('credentials that are none and MCP servers that no agent would take: refused by their field, the value is not repeated, no session is made', async () => {
+  const before = (await daemon.request('GET', '/v1/sessions')).body.items.length;
+  const stdio = { command: 'node', env: { A_TOKEN: 'made-up-of-a-server' } };
+  for (const [more, path] of [
+    [{ credentials: { anthropicApiKey: '' } }, 'credentials.anthropicApiKey'],
+    [{ credentials: { anthropicApiKey: 'made-up key\n' } }, 'credentials.anthropicApiKey'],
+    [
+      { credentials: { githubToken: { value: 'made-up-key', expiresAt: 'soon' } } },
+      'credentials.githubToken.expiresAt',
+    ],
+    [{ credentials: { openaiApiKey: { expiresAt: '2099-01-01T00:00:00Z' } } }, 'credentials.openaiApiKey'],
+    [{ credentials: { MY_PEM: 'made-up\u0000' } }, 'credentials.MY_PEM'],
+    [{ credentials: { 'my key': 'made-up-key' } }, 'credentials.my key'],
+    [{ mcpServers: { 'a"b': stdio } }, 'mcpServers.a"b'],
+    [{ mcpServers: { "a'b": stdio } }, "mcpServers.a'b"],
+    [{ mcpServers: { 'a.b': stdio } }, 'mcpServers.a.b'],
+    [{ mcpServers: { '\u{1f511}': stdio } }, 'mcpServers.\u{1f511}'],
+    [{ mcpServers: { one: { ...stdio, command: '' } } }, 'mcpServers.one.command'],
+  ] as const) {
+    // What is answered is searched for made-up secrets, here as everywhere.
+    const { status, body } = await create(more);
+    expect([path, status, body.code]).toEqual([path, 400, 'bad_request']);
+    expect(body.detail).toContain(path);
+  }
+  expect((await daemon.request('GET', '/v1/sessions')).body.items).toHaveLength(before);
+});
+
 test('no token and a wrong one: unauthorized, with where the right one is', async () => {
   for (const authorization of ['', 'Bearer ', 'Bearer wrong', `Basic ${daemon.token}`, daemon.token]) {
     const { status, body } = await daemon.request('GET', '/v1/sessions', undefined, { authorization });
