@@ -14,7 +14,7 @@ type Ended = Extract<RuntimeInput, { kind: 'runtime-ended' }>;
 export function howEnded(
   end: End,
   wanted: RuntimeEndReason | undefined,
-): Pick<Ended, 'reason' | 'code' | 'signal' | 'stderrTail' | 'lost'> {
+): Pick<Ended, 'reason' | 'code' | 'signal' | 'stderrTail' | 'lost' | 'unended'> {
   const reason = wanted ?? 'crashed';
   if (end.kind === 'lost') return { reason, lost: true };
   const { code, signal, stderrTail, stuck } = end.exit;
@@ -23,6 +23,7 @@ export function howEnded(
     ...(code === undefined ? {} : { code }),
     ...(signal === undefined ? {} : { signal }),
     ...(stderrTail === '' ? {} : { stderrTail }),
+    ...(stuck.length === 0 ? {} : { unended: stuck.map(({ pid }) => pid) }),
   };
 }
 

@@ -117,7 +117,7 @@ function broken(state: SessionState, input: Of<'runtime-broken'>, context: Decid
 
 function ended(state: SessionState, input: Of<'runtime-ended'>, context: DecideContext): Decision {
   const facts: Fact[] = lastOfTurn(state, input, context);
-  facts.push({ type: 'runtime.ended', data: endedData(input, context) }, UNLINKED);
+  facts.push({ type: 'runtime.ended', data: endedData(input, context) }, ...unended(state, input), UNLINKED);
   const returned = facts.some((fact) => fact.type === '#turn-returned');
   // One that made room for new settings is followed by one that has them.
   const renewed = state.stale && state.turn.kind === 'none' && state.phase === 'open' && !context.parked;
@@ -156,6 +156,17 @@ function showedNothing(state: SessionState, turn: RunningTurn): boolean {
   const { received, previews, tools, lastText } = turn;
   const said = lastText !== undefined || previews.length > 0 || Object.keys(tools).length > 0;
   return !received && !said && state.asks.length === 0;
+}
+
+/** Nobody but a person can do anything about it. */
+function unended(state: SessionState, { unended: pids = [] }: Of<'runtime-ended'>): Fact[] {
+  if (pids.length === 0) return [];
+  const all = pids.map(String);
+  const who = all.length === 1 ? `Process ${all.join()}` : `Processes ${all.join(', ')}`;
+  const lives = all.length === 1 ? 'lives' : 'live';
+  const { agent, cwd } = state.spec;
+  const message = `${who} of ${agent} could not be ended and ${lives} on in ${cwd}. End by hand: kill -9 ${all.join(' ')}.`;
+  return [notice('error', 'process_stuck', message)];
 }
 
 function howItEnded(state: SessionState, input: Of<'runtime-ended'>): string {

@@ -196,4 +196,6 @@ export type RuntimeInput =
       readonly lost?: boolean;
       /** The prompt of the open turn is known not to have entered stdin. */
       readonly unwritten?: boolean;
+      /** Processes of it that no signal ended. */
+      readonly unended?: readonly number[];
     };

@@ -33,6 +33,8 @@ export class MemoryKeeper {
   readonly #cuts: readonly number[];
   #cut = 0;
   #pids = 0;
+  /** Whoever is ended from now on stays: told as what could not be ended. */
+  unendable = false;
   /** Every line that a child received, in order. */
   readonly received: string[] = [];
 
@@ -153,7 +155,12 @@ export class MemoryKeeper {
       end: () => {
         if (kept.ended) return;
         kept.ended = true;
-        queueMicrotask(() => this.#exit(kept, 0));
+        queueMicrotask(() => {
+          if (!this.unendable) return this.#exit(kept, 0);
+          const stuck = [{ pid: kept.pid, startTime: '1' }];
+          kept.exit ??= { code: undefined, signal: undefined, stderrTail: '', stuck };
+          return this.#deliver(kept);
+        });
       },
       forget: () => void this.children.delete(kept.spec.id),
     };
