@@ -1,11 +1,10 @@
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { checkJournal, TestDaemon, testHome, textOf } from '../support/daemon.ts';
+import { checkJournal, TestDaemon, testHome, textOf, FAKES } from '../support/daemon.ts';
 import { daemonForAll } from '../support/for-all.ts';
 
 /** Executables that are no agent, and agents that begin or speak badly: each turn ends with a code that says so, and the daemon goes on. */
-const agents = new URL('../agents/', import.meta.url).pathname;
 const LIMITS = `
 [runtime]
 startTimeoutMs = 3000
@@ -18,8 +17,6 @@ killAfterMs = 200
 [wire]
 maxLineMb = 1
 `;
-
-const FAKES = `[agents.claude]\npath = "${agents}fake-claude.mjs"\n[agents.codex]\npath = "${agents}fake-codex.mjs"\n`;
 
 let daemon: TestDaemon;
 

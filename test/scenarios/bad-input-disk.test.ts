@@ -11,20 +11,16 @@ import {
   testHome,
   textOf,
   type TestHome,
+  FAKES,
 } from '../support/daemon.ts';
 import { identityOf, isAlive } from '../support/processes.ts';
 import { SmallDisk } from '../support/small-disk.ts';
 
 /** A full disk: new work is refused with journal_full, running turns pause and go on when there is room, each ends once and complete. */
-const agents = new URL('../agents/', import.meta.url).pathname;
 const INACTIVITY_MS = 1500;
 const CONFIG = `[runtime]
 inactivityTimeoutMs = ${String(INACTIVITY_MS)}
-[agents.claude]
-path = "${agents}fake-claude.mjs"
-[agents.codex]
-path = "${agents}fake-codex.mjs"
-`;
+${FAKES}`;
 
 /** A home on a disk of its own. Disposed of in one go, so that the processes on it end first. */
 function homeOnDisk(megabytes: number): TestHome & { readonly disk: SmallDisk } {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { TestDaemon } from '../support/daemon.ts';
-import { checkJournal, isEnding, type Event } from '../support/daemon.ts';
+import { checkJournal, isEnding, type Event, FAKES } from '../support/daemon.ts';
 import { daemonForAll } from '../support/for-all.ts';
 import { identityOf, isAlive } from '../support/processes.ts';
 
@@ -8,7 +8,6 @@ import { identityOf, isAlive } from '../support/processes.ts';
  * P1: every accepted turn ends in exactly one terminal event, under each fault that an agent is known to have.
  * And after it the session takes the next message (another process where the first one is gone).
  */
-const agentsDir = new URL('../agents/', import.meta.url).pathname;
 const CONFIG = `
 [runtime]
 echoTimeoutMs = 1500
@@ -21,11 +20,7 @@ termAfterMs = 200
 killAfterMs = 200
 [wire]
 maxLineMb = 1
-[agents.claude]
-path = "${agentsDir}fake-claude.mjs"
-[agents.codex]
-path = "${agentsDir}fake-codex.mjs"
-`;
+${FAKES}`;
 
 let daemon: TestDaemon;
 

@@ -1,14 +1,12 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { checkJournal, TestDaemon, testHome, type Event, type TestHome } from '../support/daemon.ts';
+import { checkJournal, TestDaemon, testHome, type Event, type TestHome, FAKES } from '../support/daemon.ts';
 
 /**
  * P7: a warm process is ended only when it is really idle, the reason is an event, and the next message brings the session back.
  * And what a full pool does besides: a process for one message, a line, a refusal; nothing waits for ever, nothing is lost with the daemon.
  */
-const agentsDir = new URL('../agents/', import.meta.url).pathname;
-
 function homeWith(pool: string, env: Readonly<Record<string, string>> = {}): TestHome {
   const config = `
 [pool]
@@ -16,11 +14,7 @@ ${pool}
 [ladder]
 termAfterMs = 300
 killAfterMs = 300
-[agents.claude]
-path = "${agentsDir}fake-claude.mjs"
-[agents.codex]
-path = "${agentsDir}fake-codex.mjs"
-`;
+${FAKES}`;
   return testHome({ config, env });
 }
 

@@ -3,13 +3,10 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { checkJournal, TestDaemon, testHome, textOf, type Event } from '../support/daemon.ts';
+import { checkJournal, TestDaemon, testHome, textOf, type Event, FAKES } from '../support/daemon.ts';
 import { daemonForAll } from '../support/for-all.ts';
 
 /** P8: what an agent asks is durable, offered to every client, has a deadline, and is answered once. */
-
-const agentsDir = new URL('../agents/', import.meta.url).pathname;
-const FAKES = `[agents.claude]\npath = "${agentsDir}fake-claude.mjs"\n[agents.codex]\npath = "${agentsDir}fake-codex.mjs"`;
 
 let daemon: TestDaemon;
 

@@ -2,13 +2,10 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { until } from '../support/until.ts';
-import { checkJournal, TestDaemon, testHome, textOf, type TestHome } from '../support/daemon.ts';
+import { checkJournal, TestDaemon, testHome, textOf, type TestHome, FAKES } from '../support/daemon.ts';
 import { daemonForAll } from '../support/for-all.ts';
 
 /** R10: one turn at a time; a message that comes while one runs is queued, steered, or interrupts, as the caller says. */
-
-const agentsDir = new URL('../agents/', import.meta.url).pathname;
-const FAKES = `[agents.claude]\npath = "${agentsDir}fake-claude.mjs"\n[agents.codex]\npath = "${agentsDir}fake-codex.mjs"`;
 
 let home: TestHome;
 let daemon: TestDaemon;

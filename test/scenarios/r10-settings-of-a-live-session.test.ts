@@ -1,13 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { checkJournal, TestDaemon, testHome, textOf, type Event } from '../support/daemon.ts';
+import { checkJournal, TestDaemon, testHome, textOf, type Event, FAKES } from '../support/daemon.ts';
 import { daemonForAll } from '../support/for-all.ts';
 
 /** A mode or a model of a session is changed: its process is told, or one that cannot be is replaced between turns. No message runs in the old ones. */
-
-const agentsDir = new URL('../agents/', import.meta.url).pathname;
-const CONFIG = `[agents.claude]\npath = "${agentsDir}fake-claude.mjs"\n[agents.codex]\npath = "${agentsDir}fake-codex.mjs"`;
 
 let daemon: TestDaemon;
 
@@ -15,7 +12,7 @@ daemonForAll(
   (made) => {
     ({ daemon } = made);
   },
-  () => ({ config: CONFIG }),
+  () => ({ config: FAKES }),
 );
 
 async function change(session: string, body: Record<string, unknown>, on = daemon): Promise<void> {
@@ -80,7 +77,7 @@ for (const agent of ['claude', 'codex']) {
     });
 
     test('no answer to a change: a message waits for it no longer than the bound, and runs in a new process', async () => {
-      await using at = testHome({ config: `${CONFIG}\n[runtime]\ninterruptTimeoutMs = 300` });
+      await using at = testHome({ config: `${FAKES}\n[runtime]\ninterruptTimeoutMs = 300` });
       const impatient = await TestDaemon.start(at);
       const session = await impatient.session(agent, { env: { FAKE_FAULT: 'deaf-settings' } });
       await impatient.turn(session, 'say first');
@@ -153,7 +150,7 @@ test('bypass for a Claude that was not started with it: a new process bypasses',
 
 for (const agent of ['claude', 'codex']) {
   test(`kill -9 of the daemon between a change and its writing: ${agent} is told by the next one`, async () => {
-    await using at = testHome({ config: CONFIG });
+    await using at = testHome({ config: FAKES });
     const first = await TestDaemon.start(at);
     const session = await first.session(agent);
     await first.turn(session, 'say first');
@@ -169,7 +166,7 @@ for (const agent of ['claude', 'codex']) {
   });
 
   test(`kill -9 of the daemon between a change and its answer: ${agent}'s answer is read by the next one`, async () => {
-    await using at = testHome({ config: CONFIG });
+    await using at = testHome({ config: FAKES });
     const first = await TestDaemon.start(at);
     const session = await first.session(agent);
     await first.turn(session, 'say first');

@@ -3,11 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Owners } from '../../src/agents/index.ts';
-import { checkJournal, TestDaemon, testHome, type TestHome } from '../support/daemon.ts';
+import { checkJournal, TestDaemon, testHome, type TestHome, FAKES } from '../support/daemon.ts';
 
 /** R5: one process works on an agent's conversation, across sessions, daemons and homes of a user. */
-const agentsDir = new URL('../agents/', import.meta.url).pathname;
-
 interface User extends Disposable {
   readonly owners: string;
   /** Where Claude keeps conversations. */
@@ -22,11 +20,7 @@ function user(): User {
 [ladder]
 termAfterMs = 300
 killAfterMs = 300
-[agents.claude]
-path = "${agentsDir}fake-claude.mjs"
-[agents.codex]
-path = "${agentsDir}fake-codex.mjs"
-`;
+${FAKES}`;
   return {
     owners: join(root, 'state/pilotlight/owners'),
     claude: join(root, 'claude'),

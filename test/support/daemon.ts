@@ -32,6 +32,10 @@ export interface TestHome extends AsyncDisposable {
 
 const MAIN = new URL('../../dist/daemon/main.js', import.meta.url).pathname;
 
+const AGENTS = new URL('../agents/', import.meta.url).pathname;
+/** The part of a configuration that names the fake agents; its last table is that of Codex. */
+export const FAKES = `[agents.claude]\npath = "${AGENTS}fake-claude.mjs"\n[agents.codex]\npath = "${AGENTS}fake-codex.mjs"\n`;
+
 /** A temp home whose configuration names the fake agents (or `agents`). Disposing ends whatever of it still runs. */
 export function testHome(
   options: {
@@ -45,10 +49,7 @@ export function testHome(
   mkdirSync(cwd);
   const home = join(path, 'home');
   mkdirSync(home, { mode: 0o700 });
-  const agents = new URL('../agents/', import.meta.url).pathname;
-  const config =
-    options.config ??
-    `[agents.claude]\npath = "${agents}fake-claude.mjs"\n[agents.codex]\npath = "${agents}fake-codex.mjs"\n`;
+  const config = options.config ?? FAKES;
   writeFileSync(join(home, 'config.toml'), withFakes(config));
   const env = {
     PATH: `${join(process.execPath, '..')}:${process.env['PATH'] ?? ''}`,
