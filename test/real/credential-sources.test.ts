@@ -92,6 +92,31 @@ describe('a command of the configuration', () => {
     expect(readFileSync(join(at.home.path, 'logs', 'daemon.log'), 'utf8')).not.toContain('made-up-');
   });
 
+  test('a key of the session that has expired: the command is asked; without one the turn fails as what it is, and a good key goes on', async () => {
+    const expired = {
+      anthropicApiKey: { value: 'made-up-expired', expiresAt: '2001-01-01T00:00:00Z' },
+    };
+    const command = '[credentials.anthropicApiKey]\ncommand = "echo made-up-of-the-command"\n';
+    {
+      await using at = await daemonWith(command);
+      const session = await at.daemon.session('claude', { cwd: real.cwd, credentials: expired });
+      await at.daemon.turn(session, 'say by-the-command');
+      expect(await keyOf('by-the-command')).toBe('made-up-of-the-command');
+    }
+    await using at = await daemonWith('');
+    const session = await at.daemon.session('claude', {
+      cwd: real.cwd,
+      credentials: expired,
+      env: { CLAUDE_CODE_MAX_RETRIES: '1' },
+    });
+    const ending = await at.daemon.turn(session, 'fail 401');
+    expect([ending.type, ending.data['code']]).toEqual(['turn.failed', 'auth_failed']);
+    const credentials = { anthropicApiKey: 'made-up-good' };
+    expect((await at.daemon.request('PATCH', `/v1/sessions/${session}`, { credentials })).status).toBe(200);
+    await at.daemon.turn(session, 'say with-a-good-one');
+    expect(await keyOf('with-a-good-one')).toBe('made-up-good');
+  });
+
   test('none for a session that leads its agent elsewhere', async () => {
     const runs = join(real.root, 'never');
     await using at = await daemonWith(

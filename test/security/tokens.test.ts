@@ -2,7 +2,7 @@ import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { pilotlight } from '../support/command.ts';
-import { TestDaemon, testHome, type TestHome } from '../support/daemon.ts';
+import { checkJournal, TestDaemon, testHome, type TestHome } from '../support/daemon.ts';
 import { daemonForAll } from '../support/for-all.ts';
 
 /** Scoped tokens from the command line to the stream that ends, over a whole daemon. */
@@ -75,6 +75,29 @@ test('token ls shows it without its text, token revoke ends it and what it follo
   await stream.over;
   expect((await as(token, 'GET', '/v1/status')).status).toBe(401);
   expect((await pl('token', 'revoke', id)).code).toBe(4);
+});
+
+test('one that is revoked while its turn runs and it follows: the stream ends, nothing more is taken, the turn goes on', async () => {
+  const { id, token } = await made('--scope', 'send');
+  const session = await daemon.session('claude');
+  const gate = join(home.cwd, 'gate-revoked');
+  const turns = `/v1/sessions/${session}/turns`;
+  const turn = (await as(token, 'POST', turns, { input: `hold ${gate} then say to the end` })).body.id;
+  await daemon.follow(session, ({ type }) => type === 'message.delta');
+  const stream = await follow(token);
+  await daemon.request('DELETE', `/v1/tokens/${id}`);
+  await stream.over;
+  const refused = await as(token, 'POST', turns, { input: 'say no', whenBusy: 'queue' });
+  expect([refused.status, refused.body.code]).toEqual([401, 'unauthorized']);
+  expect(refused.body.detail).toContain('not any more');
+  writeFileSync(gate, '');
+  const events = await daemon.ending(session, turn);
+  expect([events.at(-1)?.type, events.at(-1)?.data['text']]).toEqual([
+    'turn.completed',
+    expect.stringContaining('to the end'),
+  ]);
+  expect(events.filter(({ type }) => type === 'turn.queued')).toHaveLength(1);
+  checkJournal(events);
 });
 
 test('who may approve answers and sends nothing; who may send answers nothing; the answer names the token', async () => {
