@@ -77,3 +77,42 @@ describe('pool', () => {
     expect(() => checkConfig({ ...config, pool: { ...config.pool, maxWarm: 0 } })).toThrow(/pool\.maxWarm/);
   });
 });
+
+/** Every number that there is, by its table and key. */
+function numbers(): [string, string][] {
+  const config: Readonly<Record<string, unknown>> = { ...readConfig(written(''), {}) };
+  return Object.entries(config).flatMap(([table, values]) =>
+    typeof values === 'object' && values !== null
+      ? Object.entries(values).flatMap(([key, value]): [string, string][] =>
+          typeof value === 'number' ? [[table, key]] : [],
+        )
+      : [],
+  );
+}
+
+test('every limit and bound there is refuses what is negative, no number or without end, by its name', () => {
+  const all = numbers();
+  expect(all.length).toBeGreaterThan(30);
+  for (const [table, key] of all)
+    for (const value of [
+      ...(key.endsWith('Ms') ? ['0', '2147483648'] : []),
+      '-1',
+      'nan',
+      'inf',
+      '-inf',
+      '1e300',
+      '"5"',
+      'true',
+      '[]',
+    ])
+      expect(
+        () => readConfig(written(`[${table}]\n${key} = ${value}`), {}),
+        `${table}.${key} = ${value}`,
+      ).toThrow(
+        expect.objectContaining({
+          code: 'bad_request',
+          message: expect.stringContaining(`${table}.${key}`),
+          fix: expect.stringMatching(/\w/),
+        }),
+      );
+});

@@ -10,15 +10,14 @@ import { z } from 'zod';
 import { unmarked } from '../process/index.ts';
 import { McpServers, messageOf, PilotlightError, PolicyRule } from '../protocol/index.ts';
 
-const ms = (value: number): z.ZodDefault<z.ZodNumber> => z.number().int().positive().default(value);
-
-/** A wait of a month is none. */
-const wait = (value: number): z.ZodDefault<z.ZodNumber> =>
+/** A wait of a month is none, and what a timer cannot hold would be over at once. */
+const ms = (value: number): z.ZodDefault<z.ZodNumber> =>
   z.number().int().positive().max(2_147_483_647).default(value);
 const count = (value: number): z.ZodDefault<z.ZodNumber> =>
   z.number().int().positive().max(1_000_000).default(value);
 const absolute = z.string().startsWith('/', 'must be an absolute path');
 const megabytes = z.number().int().positive().max(100_000_000);
+const size = z.number().positive().max(100_000_000);
 
 const Config = z.strictObject({
   server: z
@@ -65,12 +64,12 @@ const Config = z.strictObject({
     .strictObject({
       /** The upper bounds are those of a machine, not of taste: beyond them a number is a mistake. */
       maxWarm: z.number().int().positive().max(10_000).default(5),
-      idleTimeoutMs: wait(300_000),
+      idleTimeoutMs: ms(300_000),
       memoryBudgetMb: megabytes.exactOptional(),
       whenFull: z.enum(['per-message', 'wait']).default('per-message'),
       maxPerMessage: z.number().int().positive().max(10_000).default(10),
       maxWaiting: z.number().int().positive().max(100_000).default(100),
-      maxWaitMs: wait(10 * 60_000),
+      maxWaitMs: ms(10 * 60_000),
       persistent: z.boolean().default(true),
       blockedModels: z.array(z.string().min(1)).default([]),
       recycleMb: megabytes.default(600),
@@ -80,10 +79,10 @@ const Config = z.strictObject({
       /** Of an agent whose process can have several (Codex); 1 for a process each. */
       sessionsPerProcess: z.number().int().positive().max(200).default(50),
       spares: z.number().int().nonnegative().max(10_000).default(0),
-      spareForMs: wait(10 * 60_000),
-      spareRestMs: wait(250),
-      backgroundMaxMs: wait(6 * 60 * 60_000),
-      backgroundRestMs: wait(30_000),
+      spareForMs: ms(10 * 60_000),
+      spareRestMs: ms(250),
+      backgroundMaxMs: ms(6 * 60 * 60_000),
+      backgroundRestMs: ms(30_000),
     })
     .prefault({}),
   /** At a time. */
@@ -105,7 +104,7 @@ const Config = z.strictObject({
       trusted: z.array(absolute).default([]),
     })
     .prefault({}),
-  audit: z.strictObject({ maxMb: z.number().positive().default(40) }).prefault({}),
+  audit: z.strictObject({ maxMb: size.default(40) }).prefault({}),
   /** Name of a credential → the command that prints it: asked for when a session needs it and was given none. */
   credentials: z
     .record(
@@ -139,7 +138,7 @@ const Config = z.strictObject({
     })
     .prefault({}),
   journal: z
-    .strictObject({ keepDays: z.number().positive().default(30), maxMb: z.number().positive().default(2048) })
+    .strictObject({ keepDays: z.number().positive().max(36_500).default(30), maxMb: size.default(2048) })
     .prefault({}),
   agents: z
     .strictObject({
