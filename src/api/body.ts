@@ -88,6 +88,7 @@ function parseJson(bytes: Uint8Array): unknown {
     });
   }
   refuseDeep(json, MOST_DEPTH);
+  refuseProto(json, '');
   return json;
 }
 
@@ -96,6 +97,20 @@ function refuseDeep(value: unknown, left: number): void {
   if (left === 0)
     throw new PilotlightError('bad_request', `The body is nested deeper than ${String(MOST_DEPTH)} levels`);
   for (const inner of Object.values(value)) refuseDeep(inner, left - 1);
+}
+
+/** A field of this name is lost wherever objects are copied: whoever sends one hears that, instead of being taken to have sent none. */
+function refuseProto(value: unknown, at: string): void {
+  if (typeof value !== 'object' || value === null) return;
+  for (const [key, inner] of Object.entries(value)) {
+    const path = at === '' ? key : `${at}.${key}`;
+    if (key === '__proto__')
+      throw new PilotlightError('unknown_field', `Not known: ${path}`, {
+        fix: 'Leave it out: no field can have this name.',
+        detail: { fields: [path] },
+      });
+    refuseProto(inner, path);
+  }
 }
 
 function tooLarge(mostBytes: number): PilotlightError {

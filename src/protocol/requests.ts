@@ -14,6 +14,10 @@ const Model = z
   .string()
   .max(200)
   .regex(/^[^-\s\p{Cc}][^\p{Cc}]*$/u, 'the name of a model: no dash in front, no control characters');
+const Conversation = z
+  .string()
+  .max(200)
+  .regex(/^[^-\s\p{Cc}][^\p{Cc}]*$/u, 'the id of a conversation: no dash in front, no control characters');
 /** Of a credential too: an unknown one is a variable of the agent. */
 const ReadOnly = z.strictObject({ reason: z.string().max(2000).exactOptional() });
 const EnvName = z
@@ -62,7 +66,7 @@ export const CreateSession = z.strictObject({
   mcpServers: McpServers.optional(),
   env: z.record(EnvName, EnvValue).optional(),
   credentials: Credentials.optional(),
-  resume: z.string().min(1).max(200).optional(),
+  resume: Conversation.optional(),
   name: Name.optional(),
   metadata: z.record(z.string(), z.unknown()).optional(),
   permissionPolicy: Policy.optional(),

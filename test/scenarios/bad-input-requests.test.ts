@@ -79,6 +79,36 @@ test('fields that nobody knows are refused by name', async () => {
   expect(body.fields).toEqual(expect.arrayContaining(['colour', 'limits.maxCost']));
 });
 
+test('a field that no object can keep is refused by its path wherever it stands, and not taken for none', async () => {
+  for (const [body, path] of [
+    ['"__proto__": {"command": "node"}', '__proto__'],
+    ['"mcpServers": {"__proto__": {"command": "node"}}', 'mcpServers.__proto__'],
+    ['"env": {"__proto__": "x"}', 'env.__proto__'],
+    ['"metadata": {"list": [{"__proto__": 1}]}', 'metadata.list.0.__proto__'],
+  ] as const) {
+    const text = `{"agent": "claude", "cwd": ${JSON.stringify(home.cwd)}, ${body}}`;
+    const answer = await daemon.request('POST', '/v1/sessions', text);
+    expect([path, answer.status, answer.body.code]).toEqual([path, 400, 'unknown_field']);
+    expect(answer.body.fields).toEqual([path]);
+  }
+});
+
+test('a conversation to resume that could be no id is refused before there is a session', async () => {
+  for (const resume of [
+    '',
+    ' ',
+    '-x',
+    '--dangerously-skip-permissions',
+    'a\u0000b',
+    'a\nb',
+    'x'.repeat(201),
+  ]) {
+    const { status, body } = await create({ resume });
+    expect([resume, status, body.code]).toEqual([resume, 400, 'bad_request']);
+    expect(body.detail).toContain('resume');
+  }
+});
+
 test('values of a wrong type are refused by path', async () => {
   const wrong: readonly (readonly [Record<string, unknown>, string])[] = [
     [{ agent: 7 }, 'agent'],

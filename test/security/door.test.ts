@@ -485,7 +485,8 @@ describe('paths', () => {
   test('a body does not reach prototypes', async () => {
     const body =
       '{"agent":"claude","cwd":"/","metadata":{"__proto__":{"polluted":1}},"__proto__":{"polluted":1}}';
-    await ask('POST /v1/sessions', [own(), TOKEN, JSON_TYPE], body);
+    const answer = await ask('POST /v1/sessions', [own(), TOKEN, JSON_TYPE], body);
+    expect(codeOf(answer)).toEqual([400, 'unknown_field']);
     expect(Reflect.get({}, 'polluted')).toBeUndefined();
   });
 
