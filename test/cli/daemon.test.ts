@@ -222,6 +222,29 @@ test('doctor finds the agents, the port and what is missing; it tells no key', a
   for (const { state, fix } of findings) if (state !== 'ok') expect(fix).toBeTruthy();
 });
 
+test('doctor names limits beyond what this machine has, with what it has, and none of those that it can have', async () => {
+  const file = join(home.path, 'config.toml');
+  const before = readFileSync(file, 'utf8');
+  const limitsOf = async (pool: string): Promise<{ says: string; state: string; fix: string }[]> => {
+    writeFileSync(file, `${before}\n[pool]\n${pool}`);
+    const { findings } = JSON.parse((await pilotlight(home, ['doctor', '--json'])).stdout);
+    return findings.filter(({ what }: { what: string }) => what === 'limits');
+  };
+  expect(await limitsOf('maxWarm = 2\nmaxPerMessage = 1\nmemoryBudgetMb = 100\nrecycleMb = 100')).toEqual([]);
+  const beyond = await limitsOf(
+    'maxPerMessage = 1\nmemoryBudgetMb = 100000000\nkillMb = 100000000\nrecycleMb = 100',
+  );
+  expect(beyond.map(({ says, state }) => [says.split(',')[0], state])).toEqual([
+    ['pool.memoryBudgetMb = 100000000', 'warning'],
+    ['pool.killMb = 100000000', 'warning'],
+  ]);
+  for (const { says, fix } of beyond)
+    expect([says, fix]).toEqual([
+      expect.stringMatching(/has \d+ MB/),
+      expect.stringContaining('config.toml'),
+    ]);
+});
+
 test('doctor tries the MCP servers of the configuration', async () => {
   const file = join(home.path, 'config.toml');
   const more = `[mcpServers.good]\ncommand = "${process.execPath}"\nargs = ["${VAULT}"]\n[mcpServers.bad]\ncommand = "/nonexistent"\nenv = { TOKEN = "made-up-token" }\n`;

@@ -10,6 +10,7 @@ import { messageOf } from '../../protocol/index.ts';
 import type { Context } from '../context.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { given } from '../doctor/given.ts';
+import { machine } from '../doctor/machine.ts';
 import { harmless } from '../output.ts';
 import { answers, recordedDaemon } from '../launch.ts';
 
@@ -22,7 +23,7 @@ export async function run(context: Context): Promise<number> {
   const findings = (
     await Promise.all([agents(context), disk(context), port(context), sandbox(context), given(context)])
   ).flat();
-  findings.unshift(...node(), ...doors(context));
+  findings.unshift(...node(), ...machine(context), ...doors(context));
   const { output } = context;
   const failed = findings.some((finding) => finding.state === 'missing');
   output.object({ ok: !failed, findings });
