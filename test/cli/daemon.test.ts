@@ -217,7 +217,6 @@ test('doctor finds the agents, the port and what is missing; it tells no key', a
     'codex log-in': 'warning',
     CODEX_HOME: 'warning',
     disk: 'ok',
-    pool: 'ok',
   });
   for (const { state, fix } of findings) if (state !== 'ok') expect(fix).toBeTruthy();
 });

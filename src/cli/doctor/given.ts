@@ -1,6 +1,6 @@
 /** `doctor` on what agents are given: log-ins, credentials, secrets, MCP servers. Present or not, good or not; never what they are. */
 import { existsSync } from 'node:fs';
-import { tmpdir, totalmem } from 'node:os';
+import { tmpdir } from 'node:os';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import {
   claudesSharing,
@@ -14,7 +14,6 @@ import {
 import { messageOf, PilotlightError } from '../../protocol/index.ts';
 import type { Context } from '../context.ts';
 import type { Finding } from './finding.ts';
-import { room } from './room.ts';
 
 /** Servers of sessions that are tried: each is a process. */
 const MOST_SERVERS = 20;
@@ -33,14 +32,7 @@ export async function given(context: Context): Promise<Finding[]> {
     credentials(config, env),
     mcpServers(home, config, env),
   ]);
-  return [room(config.pool, memoryMb()), ...logIns(context), kept, ...commands, ...servers];
-}
-
-/** Of this machine, or of what this process may have of it (a container). */
-function memoryMb(): number {
-  const allowed = process.constrainedMemory();
-  const bytes = allowed > 0 ? Math.min(allowed, totalmem()) : totalmem();
-  return Math.floor(bytes / 1024 / 1024);
+  return [...logIns(context), kept, ...commands, ...servers];
 }
 
 function logIns({ env }: Context): Finding[] {
