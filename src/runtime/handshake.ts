@@ -17,6 +17,7 @@ interface Waiter {
 }
 
 export class Handshake implements HandshakeChannel {
+  readonly #agent: string;
   readonly #send: (line: string) => void;
   readonly #abort = new AbortController();
   #lines: WireLine[] = [];
@@ -25,8 +26,9 @@ export class Handshake implements HandshakeChannel {
   #consumed = 0;
   #taken = 0;
 
-  /** `send` writes one line without its newline. */
-  constructor(send: (line: string) => void) {
+  /** `agent`: as errors name it; `send` writes one line without its newline. */
+  constructor(agent: string, send: (line: string) => void) {
+    this.#agent = agent;
     this.#send = send;
   }
 
@@ -61,7 +63,7 @@ export class Handshake implements HandshakeChannel {
     if (timeoutMs === undefined) return promise;
     return within(promise, timeoutMs, () => {
       this.#waiter = undefined;
-      return new PilotlightError('timeout', `The agent did not answer within ${String(timeoutMs)} ms`);
+      return new PilotlightError('timeout', `${this.#agent} did not answer within ${String(timeoutMs)} ms`);
     });
   }
 
@@ -77,7 +79,8 @@ export class Handshake implements HandshakeChannel {
       this.close(
         new PilotlightError(
           'protocol',
-          `It prints lines that are no greeting, without end: ${JSON.stringify(said)}`,
+          `${this.#agent} prints lines that are no greeting, without end: ${JSON.stringify(said)}`,
+          { fix: `Look whether agents.${this.#agent}.path in config.toml is that agent.` },
         ),
       );
       return;

@@ -84,7 +84,7 @@ export async function launch(ports: RuntimePorts, options: LaunchOptions): Promi
   const { settings, child, version } = await spawn(ports, options);
   const reading = new Reading({ maxLine: ports.bounds.maxLine });
   let written = 0;
-  const handshake = new Handshake((line) => {
+  const handshake = new Handshake(ports.dialect.agent, (line) => {
     ports.trace?.('in', line);
     written += 1;
     child.write(written, Buffer.from(`${line}\n`));
@@ -96,7 +96,7 @@ export async function launch(ports: RuntimePorts, options: LaunchOptions): Promi
   if (options.signal.aborted) abort();
   try {
     const greeted = await within(ports.dialect.greet(handshake, settings), ports.bounds.startTimeoutMs, () =>
-      startTimeout(settings, ports.bounds.startTimeoutMs),
+      startTimeout(ports.dialect.agent, settings.cwd, ports.bounds.startTimeoutMs),
     );
     options.relay.disconnect();
     reading.skipTo(handshake.consumed);
@@ -171,6 +171,8 @@ async function spawn(
   }
 }
 
+const LOOK = { fix: 'Start it by hand, or run `pilotlight doctor`.' };
+
 function listen(options: {
   readonly ports: RuntimePorts;
   readonly child: Child;
@@ -179,6 +181,7 @@ function listen(options: {
   readonly exited: (exit: ChildExit | undefined) => void;
 }): ChildListener {
   const { ports, child, reading, handshake, exited } = options;
+  const { agent } = ports.dialect;
   return {
     out(offset, bytes) {
       ports.trace?.('out', bytes.toString());
@@ -193,32 +196,35 @@ function listen(options: {
       handshake.close(
         new PilotlightError(
           'spawn_failed',
-          `The agent took no message (${reason}; ${String(n)} after ${String(last)})`,
+          `${agent} took no message (${reason}; ${String(n)} after ${String(last)})`,
+          LOOK,
         ),
       ),
     exit(exit) {
       handshake.close(
-        new PilotlightError('spawn_failed', `The agent exited before it was ready (${howItEnded(exit)})`),
+        new PilotlightError(
+          'spawn_failed',
+          `${agent} exited before it was ready (${howItEnded(exit)})`,
+          LOOK,
+        ),
       );
       exited(exit);
     },
     lost(reason) {
       handshake.close(
-        new PilotlightError('keeper_lost', `The agent was lost before it was ready: ${reason}`),
+        new PilotlightError('keeper_lost', `${agent} was lost before it was ready: ${reason}`, {
+          fix: 'Send again.',
+        }),
       );
       exited(undefined);
     },
   };
 }
 
-function startTimeout(settings: AgentSettings, ms: number): PilotlightError {
-  return new PilotlightError(
-    'timeout',
-    `The agent was not ready within ${String(ms / 1000)} s in ${settings.cwd}`,
-    {
-      fix: 'Try it by hand there, or raise runtime.startTimeoutMs.',
-    },
-  );
+function startTimeout(agent: string, cwd: string, ms: number): PilotlightError {
+  return new PilotlightError('timeout', `${agent} was not ready within ${String(ms / 1000)} s in ${cwd}`, {
+    fix: 'Try it by hand there, or raise runtime.startTimeoutMs.',
+  });
 }
 
 function failureOf(

@@ -36,7 +36,8 @@ describe.each(['claude', 'codex'])('%s', (agent) => {
     expect(ending.type).toBe('turn.failed');
     expect(['spawn_failed', 'runtime_exited']).toContain(ending.data['code']);
     expect(ending.data['effects']).toBe('none');
-    expect(ending.data['message']).toContain('7');
+    expect(ending.data['message']).toMatch(new RegExp(`${agent} exited before it was ready \\(code 7\\)`));
+    expect(ending.data['message']).toContain('pilotlight doctor');
     checkJournal(await daemon.events(session));
   });
 
@@ -52,6 +53,7 @@ describe.each(['claude', 'codex'])('%s', (agent) => {
     const session = await daemon.session(agent, { env: { FAKE_FAULT: 'silent-start' } });
     const ending = await daemon.turn(session, 'say x');
     expect(ending.data).toMatchObject({ code: 'start_timeout', effects: 'none' });
+    expect(ending.data['message']).toMatch(new RegExp(`${agent} was not ready within 3 s in .*by hand`));
     checkJournal(await daemon.events(session));
   });
 
@@ -194,6 +196,7 @@ describe('a configured path that is no agent', () => {
     const { ending } = await turnOf('#!/bin/sh\nexec yes noise\n');
     expect(ending?.data).toMatchObject({ code: 'spawn_failed', effects: 'none' });
     expect(ending?.data['message']).toContain('noise');
+    expect(ending?.data['message']).toContain('agents.claude.path');
   });
 
   test('prints JSON that means nothing, of every kind', async () => {
