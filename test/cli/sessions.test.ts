@@ -54,6 +54,11 @@ describe('run', () => {
     expect(await openSessions()).toEqual([]);
   });
 
+  test('--session without an id is wrong usage', async () => {
+    const { code, stderr } = await pl('run', 'x', '--session', '');
+    expect([code, stderr]).toEqual([2, expect.stringContaining('pilotlight ls')]);
+  });
+
   test('--keep keeps the session, --session continues it', async () => {
     const first = await pl('run', 'say one', '--agent', 'claude', '--keep');
     const id = /session (\S+)/.exec(first.stderr)?.[1] ?? '';

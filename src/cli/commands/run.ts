@@ -14,6 +14,7 @@ export async function run(
   options: Options,
 ): Promise<number> {
   const session = textOf(options, 'session');
+  if (session === '') throw new UsageError('--session wants the id of a session: `pilotlight ls` lists them');
   const wish = session === undefined ? wishOf(context, options) : undefined;
   if (session !== undefined) refuseForContinued(options);
   const prompt = await promptOf(args[0]);
