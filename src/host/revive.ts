@@ -77,6 +77,7 @@ const Turn = z.discriminatedUnion('kind', [
     origin: z.enum(['user', 'agent']),
     headAt: z.number(),
     firstTextAt: z.number().exactOptional(),
+    beside: z.boolean().exactOptional(),
     received: z.boolean(),
     stopping: Stopping.exactOptional(),
     tools: z.record(z.string(), z.enum(['open', 'closed'])),

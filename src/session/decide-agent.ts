@@ -46,7 +46,7 @@ export function decideAgent(state: SessionState, input: AgentInput, context: Dec
     case 'settings':
       return settingsAnswered(state, signal, context);
     case 'woke':
-      return state.turn.kind === 'none' ? facts(woken(state, context).fact) : NOTHING;
+      return wakes(state, context);
     case 'receipt':
     case 'interrupt-acknowledged':
     case 'ended':
@@ -61,6 +61,14 @@ export function decideAgent(state: SessionState, input: AgentInput, context: Dec
     case 'tool-done':
       return decideContent(state, { runtime: input.runtime, signal }, context);
   }
+}
+
+/** With nothing to do it has a turn of its own. As a message was just written it works beside that; what it says is heard in it. */
+function wakes(state: SessionState, context: DecideContext): Decision {
+  const { turn } = state;
+  if (turn.kind === 'none') return facts(woken(state, context).fact);
+  const crosses = turn.kind === 'running' && turn.origin === 'user' && !turn.received;
+  return crosses ? facts({ type: '#turn-beside', beside: true }) : NOTHING;
 }
 
 /** Whoever asks is at work: without a turn it has woken by itself. */
@@ -89,6 +97,8 @@ function decideTurn(state: SessionState, input: AgentInput, context: DecideConte
   if (signal.turn !== undefined && turn.origin === 'user' && signal.turn !== turn.id)
     return signal.kind === 'ended' ? facts(lateEnding()) : NOTHING;
   if (signal.kind === 'receipt') return turn.received ? NOTHING : facts({ type: '#turn-received' });
+  if (signal.turn === undefined && turn.beside === true)
+    return facts({ type: '#turn-beside', beside: false });
   const { outcome, costs } = signal;
   return {
     facts: endTurn(state, { kind: 'agent', outcome, costs, runtime: input.runtime }, context),

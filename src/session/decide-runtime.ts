@@ -171,7 +171,7 @@ function unended(state: SessionState, { unended: pids = [] }: Of<'runtime-ended'
 
 function howItEnded(state: SessionState, input: Of<'runtime-ended'>): string {
   const how = input.signal === undefined ? `code ${input.code ?? 'unknown'}` : `signal ${input.signal}`;
-  return `${state.spec.agent} exited with ${how} in the middle of a turn`;
+  return `${state.spec.agent} exited with ${how} in the middle of a turn; the next message starts it again`;
 }
 
 function exitEnding(state: SessionState, input: Of<'runtime-ended'>): Ending {
@@ -183,7 +183,7 @@ function exitEnding(state: SessionState, input: Of<'runtime-ended'>): Ending {
     return {
       kind: 'failed',
       code: 'runtime_lost',
-      message: `${state.spec.agent} was lost with whoever held it`,
+      message: `${state.spec.agent} was lost with whoever held it; the next message starts it again`,
       effects,
       ...tail,
     };

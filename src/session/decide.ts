@@ -225,14 +225,25 @@ function decideTimeout(state: SessionState, input: Of<'timeout'>, context: Decid
   switch (input.watch) {
     case 'echo':
       return stop(
-        failure('echo_timeout', `${state.spec.agent} did not take the message in within ${seconds} s`),
+        failure(
+          'echo_timeout',
+          `${state.spec.agent} did not take the message in within ${seconds} s (runtime.echoTimeoutMs, of a first turn firstTurnTimeoutMs); send it again`,
+        ),
       );
     case 'inactivity':
       return stop(
-        failure('inactivity_timeout', `${state.spec.agent} printed nothing for ${seconds} s within a turn`),
+        failure(
+          'inactivity_timeout',
+          `${state.spec.agent} printed nothing for ${seconds} s within a turn (runtime.inactivityTimeoutMs); the next message starts it again`,
+        ),
       );
     case 'tool':
-      return stop(failure('tool_timeout', `A tool of ${state.spec.agent} ran for more than ${seconds} s`));
+      return stop(
+        failure(
+          'tool_timeout',
+          `A tool of ${state.spec.agent} ran for more than ${seconds} s (runtime.toolTimeoutMs)`,
+        ),
+      );
     case 'interrupt': {
       const gone = letGo(state, 'stuck');
       // One that a person stopped says nothing about the process; a bound that it broke and then did not answer for does.

@@ -54,6 +54,8 @@ function evolveInternal(state: SessionState, fact: InternalFact, now: number): S
       return { ...state, agentSessionId: fact.id };
     case '#spec':
       return { ...state, spec: fact.spec };
+    case '#turn-beside':
+      return onRunning(state, (turn) => ({ ...turn, beside: fact.beside }));
     case '#turn-received':
       return { ...onRunning(state, (turn) => ({ ...turn, received: true })), conversed: true };
     case '#turn-returned':

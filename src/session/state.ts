@@ -93,6 +93,8 @@ export interface RunningTurn {
   readonly headAt: number;
   readonly firstTextAt?: number;
   /** The agent has shown that it took the prompt in. */
+  /** The agent woke by itself as the message was written: the next ending that names no message is of that. */
+  readonly beside?: boolean;
   readonly received: boolean;
   readonly stopping?: Stopping;
   /** Tool calls of this turn by the agent's id: deduplicates, and says what is still open. */
@@ -140,6 +142,7 @@ export interface SessionState {
 export type InternalFact =
   | { readonly type: '#runtime-linked'; readonly link: RuntimeLink }
   | { readonly type: '#turn-received' }
+  | { readonly type: '#turn-beside'; readonly beside: boolean }
   /** Its message never entered the process that it was handed to: it waits for another. */
   | { readonly type: '#turn-returned' }
   | { readonly type: '#background'; readonly tasks: number }

@@ -72,8 +72,8 @@ function faultsOf<S>(dialect: Dialect<S>, from: S, given: readonly One[]): strin
     state = step.state;
     for (const signal of step.signals) {
       if (signal.kind === 'notice' && /unknown|not_json/.test(signal.code)) faults.push(signal.code);
-      if (signal.kind === 'text') open.add(signal.block);
-      if (signal.kind === 'text-done') open.delete(signal.block);
+      if (signal.kind === 'text' || signal.kind === 'reasoning') open.add(signal.block);
+      if (signal.kind === 'text-done' || signal.kind === 'reasoning-done') open.delete(signal.block);
       if (signal.kind === 'text-void' && !open.delete(signal.block)) faults.push('void, and was not open');
       if (signal.kind !== 'ended' || signal.turn === undefined) continue;
       const left = (said.get(signal.turn) ?? 0) - 1;

@@ -36,7 +36,8 @@ export function accept(state: CodexState, command: AgentCommand, ids: RequestIds
 }
 
 function prompt(work: Work, turn: string): void {
-  if (work.state.turns.length >= BOUNDS.turns) {
+  const { turns, waiting } = work.state;
+  if (turns.length + waiting.length >= BOUNDS.turns) {
     const message = 'Too many messages were handed to Codex before it took the first one';
     work.signals.push({
       kind: 'ended',
@@ -46,7 +47,7 @@ function prompt(work: Work, turn: string): void {
     });
     return;
   }
-  work.state = { ...work.state, turns: [...work.state.turns, { ...NEW_TURN, turn }] };
+  work.state = { ...work.state, turns: [...turns, { ...NEW_TURN, turn }] };
   writePrompt(work, turn, 0);
 }
 

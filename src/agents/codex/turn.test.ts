@@ -94,6 +94,15 @@ describe('steering', () => {
     expect(codex.state.turns).toEqual([]);
   });
 
+  test('messages that wait for the running turn have their places: a prompt that comes beside them and finds none is refused', () => {
+    const codex = start().prompt(TURN);
+    for (const turn of [NEXT, 'trn_third']) codex.accept({ kind: 'steer', turn });
+    codex.accept({ kind: 'prompt', turn: 'trn_fourth' });
+    expect(codex.ended()).toMatchObject([{ turn: 'trn_fourth', outcome: { kind: 'failed' } }]);
+    codex.taken().started();
+    expect(codex.state.turns).toHaveLength(3);
+  });
+
   test('the message that was being said is cut: void at the next one', () => {
     const codex = start().running().delta('m1', 'half').prompt(NEXT).taken().forget();
     codex.item('started', { type: 'userMessage', id: 'u', clientId: uuidOf(NEXT), content: [] });
