@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { SessionMode } from '../../protocol/index.ts';
 import { start, type DrivenCodex } from '../../../test/support/driven-codex.ts';
 import { codex } from './index.ts';
 import type { CodexState } from './state.ts';
@@ -28,6 +29,18 @@ test('a mode is its approval policy and its sandbox; where there are rules, it g
   expect(settingsOf(knowing().accept({ kind: 'settings', mode: 'bypass' }))).toEqual([bypass]);
   const judged = knowing({ judged: true }).accept({ kind: 'settings', mode: 'bypass' });
   expect(settingsOf(judged)).toEqual([{ ...bypass, approvalPolicy: 'untrusted' }]);
+});
+
+test('a thread that is kept out of paths stays so in every mode that has a sandbox', () => {
+  const told = (mode: SessionMode): unknown =>
+    settingsOf(knowing({ mode: 'bypass', closing: true }).accept({ kind: 'settings', mode }))[0];
+  for (const mode of ['default', 'acceptEdits'] as const)
+    expect(told(mode)).toMatchObject({ permissions: 'pilotlight-workspace' });
+  for (const mode of ['plan', 'readOnly'] as const)
+    expect(told(mode)).toMatchObject({ permissions: 'pilotlight-read-only' });
+  expect(told('plan')).not.toHaveProperty('sandboxPolicy');
+  const away = knowing({ closing: true }).accept({ kind: 'settings', mode: 'bypass' });
+  expect(settingsOf(away)).toMatchObject([{ sandboxPolicy: { type: 'dangerFullAccess' } }]);
 });
 
 test('a sandbox that the configuration describes comes with a start only; away from it can be told', () => {
