@@ -10,7 +10,7 @@ import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ofRepository } from './agents/index.ts';
-import { checkConfig, processEnvironment, readConfig, type Config } from './daemon/config.ts';
+import { checkClosable, checkConfig, processEnvironment, readConfig, type Config } from './daemon/config.ts';
 import { assembleHost } from './daemon/assemble.ts';
 import { openHome, type Home } from './daemon/home.ts';
 import { openSecrets } from './daemon/secret-store.ts';
@@ -116,7 +116,7 @@ function configOf(options: HostOptions, home: Home | undefined): Config {
     options.env ?? processEnvironment(),
   );
   const over = options.config ?? {};
-  return checkConfig({
+  const config = checkConfig({
     ...read,
     server: { ...read.server, ...over.server },
     runtime: { ...read.runtime, ...over.runtime },
@@ -133,4 +133,6 @@ function configOf(options: HostOptions, home: Home | undefined): Config {
     journal: { ...read.journal, ...over.journal },
     agents: { ...read.agents, ...over.agents },
   });
+  if (home !== undefined) checkClosable(config, home.path);
+  return config;
 }

@@ -116,3 +116,16 @@ test('every limit and bound there is refuses what is negative, no number or with
         }),
       );
 });
+
+test('a home whose path Codex would take for a pattern is not said to be closed', () => {
+  const odd = mkdtempSync(join(tmpdir(), 'pilotlight-[x]-'));
+  try {
+    writeFileSync(join(odd, 'config.toml'), '[agents.codex]\ncloseHome = true');
+    expect(() => readConfig(odd, {})).toThrow(/agents\.codex\.closeHome cannot close .*\[x\]/);
+    writeFileSync(join(odd, 'config.toml'), '[agents.codex]\ncloseHome = false');
+    expect(readConfig(odd, {}).agents.codex).toEqual({ closeHome: false });
+  } finally {
+    rmSync(odd, { recursive: true, force: true });
+  }
+  expect(readConfig(written('[agents.codex]\ncloseHome = true'), {}).agents.codex?.closeHome).toBe(true);
+});

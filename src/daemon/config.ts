@@ -9,6 +9,7 @@ import { parse as parseToml } from 'smol-toml';
 import { z } from 'zod';
 import { unmarked } from '../process/index.ts';
 import { McpServers, messageOf, PilotlightError, PolicyRule } from '../protocol/index.ts';
+import { namesOf } from './closed.ts';
 
 /** A wait of a month is none, and what a timer cannot hold would be over at once. */
 const ms = (value: number): z.ZodDefault<z.ZodNumber> =>
@@ -183,7 +184,20 @@ export function readConfig(home: string, env = processEnvironment()): Config {
   const file = join(home, 'config.toml');
   const written = fromFile(file);
   const overlaid = overlay(written, env);
-  return checked(overlaid, (path) => origin(path, env), `(${file} or the environment)`);
+  const config = checked(overlaid, (path) => origin(path, env), `(${file} or the environment)`);
+  checkClosable(config, home);
+  return config;
+}
+
+/** Codex 0.169.0 takes such a path of a profile for a pattern, and then keeps nobody out of it. */
+export function checkClosable({ agents }: Pick<Config, 'agents'>, home: string): void {
+  const name =
+    agents.codex?.closeHome === true ? namesOf(home).find((path) => /[*?[\]]/.test(path)) : undefined;
+  if (name === undefined) return;
+  const message = `agents.codex.closeHome cannot close ${name}: Codex takes * ? [ ] in its path for a pattern`;
+  throw new PilotlightError('bad_request', message, {
+    fix: 'Take a home whose path has none of them, or leave closeHome out.',
+  });
 }
 
 /** A configuration that a program made: its values are held to the same bounds. */

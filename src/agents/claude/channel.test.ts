@@ -55,6 +55,14 @@ describe('plan', () => {
     expect(plan.env['IS_SANDBOX']).toBe(sandboxed ? '1' : undefined);
   });
 
+  test('what is closed is denied by a pattern that fits its path, whatever letters it has', () => {
+    const { args } = claude.plan(BINARY, { ...SETTINGS, closed: ['/a (b)/c?d\\e[f]*'] });
+    const said = JSON.parse(args[args.indexOf('--settings') + 1] ?? '');
+    expect(said).toEqual({
+      permissions: { deny: ['Read(//a (b)/c?d?e?f??/**)', 'Edit(//a (b)/c?d?e?f??/**)'] },
+    });
+  });
+
   test.each([
     { model: '--dangerously-skip-permissions' },
     { resume: '-r' },

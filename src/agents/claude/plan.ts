@@ -69,11 +69,11 @@ function sources(trust: AgentSettings['trust']): string[] {
 
 /**
  * A denial holds in every mode, and against every allowance: for the file tools, and for commands that Claude sees to read files (`cat`, not `sh -c`).
- * `//` is an absolute path; a name is meant as it stands.
+ * `//` is an absolute path. A letter that means something in a pattern stands for any letter: with a backslash before it, `?` and `\` themselves would fit nothing (2.1.330).
  */
 function denials(closed: AgentSettings['closed'] = []): string[] {
   const deny = closed.flatMap((path) => {
-    const below = `/${path.replaceAll(/[\\*?[\]!#]/g, (letter) => `\\${letter}`)}/**`;
+    const below = `/${path.replaceAll(/[\\*?[\]!#]/g, '?')}/**`;
     return [`Read(${below})`, `Edit(${below})`];
   });
   return deny.length === 0 ? [] : ['--settings', JSON.stringify({ permissions: { deny } })];
