@@ -69,7 +69,7 @@ export async function createHost(options: HostOptions = {}): Promise<LocalHost> 
   owned.defer(() => journal.close());
   const { homeId } = journal;
   const records = home?.processes;
-  if (records !== undefined) await reapDead({ recordDir: records, homeId, keepIds: [] });
+  if (home !== undefined) await reapDead({ recordDir: home.processes, homeId, keepIds: [], home: home.path });
   const children = owned.use(
     createDirectHost({
       homeId,

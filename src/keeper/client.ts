@@ -121,7 +121,8 @@ async function startKeeper(options: ConnectOptions): Promise<Found> {
 
 /** Before anything is started in its place: what a dead keeper held is ended, its files go. */
 async function clear(options: ConnectOptions): Promise<void> {
-  await reapDead({ recordDir: join(options.home, 'processes'), homeId: options.homeId, keepIds: [] });
+  const { home, homeId } = options;
+  await reapDead({ recordDir: join(home, 'processes'), homeId, keepIds: [], home });
   rmSync(join(options.home, 'keeper.json'), { force: true });
   rmSync(socketPath(join(options.home, 'keeper.sock'), options.env['XDG_RUNTIME_DIR']), { force: true });
 }
@@ -186,5 +187,6 @@ function noAnswer(found: Found): PilotlightError {
 /** Only of a keeper that is gone: one that lives has turned to a newer daemon, whose children these are now. */
 async function reapLost(found: Found, options: ConnectOptions): Promise<void> {
   if (!(await waitUntilGone(found.identity, GONE_MS))) return;
-  await reapDead({ recordDir: join(options.home, 'processes'), homeId: options.homeId, keepIds: [] });
+  const { home, homeId } = options;
+  await reapDead({ recordDir: join(home, 'processes'), homeId, keepIds: [], home });
 }

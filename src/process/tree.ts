@@ -92,6 +92,15 @@ export function environ(pid: number): readonly string[] {
   }
 }
 
+/** Its words. Empty where it cannot be read. */
+export function commandLine(pid: number): readonly string[] {
+  try {
+    return readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return [];
+  }
+}
+
 /** What has ever been seen of one child's tree. */
 export class TreeRecord {
   readonly #root: ProcessIdentity;
