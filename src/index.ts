@@ -10,6 +10,7 @@ import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ofRepository } from './agents/index.ts';
+import { aboutThis } from './daemon/about.ts';
 import { checkClosable, checkConfig, processEnvironment, readConfig, type Config } from './daemon/config.ts';
 import { assembleHost } from './daemon/assemble.ts';
 import { openHome, type Home } from './daemon/home.ts';
@@ -18,7 +19,6 @@ import { openWorkspaces } from './daemon/workspaces.ts';
 import { localHost, type LocalHost } from './daemon/local.ts';
 import type { SecretStore } from './host/index.ts';
 import { openJournal } from './journal/index.ts';
-import { aboutThis } from './daemon/about.ts';
 import { createDirectHost, reapDead } from './process/index.ts';
 
 export {
@@ -68,13 +68,12 @@ export async function createHost(options: HostOptions = {}): Promise<LocalHost> 
   });
   owned.defer(() => journal.close());
   const { homeId } = journal;
-  const records = home?.processes;
   if (home !== undefined) await reapDead({ recordDir: home.processes, homeId, keepIds: [], home: home.path });
   const children = owned.use(
     createDirectHost({
       homeId,
       ladder: config.ladder,
-      ...(records === undefined ? {} : { recordDir: records }),
+      ...(home === undefined ? {} : { recordDir: home.processes }),
     }),
   );
   const cwd = home?.path ?? tmpdir();

@@ -6,7 +6,7 @@ import type { Host } from '../host/index.ts';
 import { newId, PilotlightError, messageOf, type TokenScope, type CollectedView } from '../protocol/index.ts';
 import { auditEntry, type AuditEntry, type AuditFacts } from './audit.ts';
 import { Commands } from './command.ts';
-import { daemonRoutes } from './daemon.ts';
+import { daemonRoutes, type MetricsPort } from './daemon.ts';
 import { checkDoor, NO_HOST, type Arrival } from './door.ts';
 import { eventRoutes } from './events.ts';
 import { DEFAULT_LIMITS, Places, type ApiLimits } from './limits.ts';
@@ -55,7 +55,7 @@ export interface ApiOptions {
   /** Behind POST /v1/daemon/gc. */
   readonly gc?: () => Promise<CollectedView>;
   /** Behind GET /metrics. */
-  readonly metrics?: { readonly contentType: string; text(): Promise<string> };
+  readonly metrics?: MetricsPort;
 }
 
 export interface Api {

@@ -87,30 +87,33 @@ function parseJson(bytes: Uint8Array): unknown {
       cause,
     });
   }
-  refuseDeep(json, MOST_DEPTH);
-  refuseProto(json, '');
+  const lost = lostField(json, MOST_DEPTH);
+  if (lost !== undefined) throw unknownField(lost.toReversed().join('.'));
   return json;
 }
 
-function refuseDeep(value: unknown, left: number): void {
-  if (typeof value !== 'object' || value === null) return;
+/**
+ * Where in the body a field is named `__proto__`, innermost name first: it is lost wherever objects are copied, and whoever sends one hears that, instead of being
+ * taken to have sent none. Throws for a body that is too deep, wherever that is.
+ */
+function lostField(value: unknown, left: number): readonly string[] | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
   if (left === 0)
     throw new PilotlightError('bad_request', `The body is nested deeper than ${String(MOST_DEPTH)} levels`);
-  for (const inner of Object.values(value)) refuseDeep(inner, left - 1);
+  let lost: readonly string[] | undefined;
+  for (const [key, inner] of Object.entries(value)) {
+    const below = lostField(inner, left - 1);
+    if (key === '__proto__') lost ??= [key];
+    else if (below !== undefined) lost ??= [...below, key];
+  }
+  return lost;
 }
 
-/** A field of this name is lost wherever objects are copied: whoever sends one hears that, instead of being taken to have sent none. */
-function refuseProto(value: unknown, at: string): void {
-  if (typeof value !== 'object' || value === null) return;
-  for (const [key, inner] of Object.entries(value)) {
-    const path = at === '' ? key : `${at}.${key}`;
-    if (key === '__proto__')
-      throw new PilotlightError('unknown_field', `Not known: ${path}`, {
-        fix: 'Leave it out: no field can have this name.',
-        detail: { fields: [path] },
-      });
-    refuseProto(inner, path);
-  }
+function unknownField(path: string): PilotlightError {
+  return new PilotlightError('unknown_field', `Not known: ${path}`, {
+    fix: 'Leave it out: no field can have this name.',
+    detail: { fields: [path] },
+  });
 }
 
 function tooLarge(mostBytes: number): PilotlightError {

@@ -4,12 +4,18 @@ import { NoBody, StopDaemon } from './bodies.ts';
 import { readBody } from './body.ts';
 import { json, type Route } from './route.ts';
 
+/** What Prometheus asks for. */
+export interface MetricsPort {
+  readonly contentType: string;
+  text(): Promise<string>;
+}
+
 export interface DaemonPorts {
   readonly version: string;
   readonly mostBodyBytes: number;
   readonly stop: ((wish: { readonly now: boolean }) => Promise<void>) | undefined;
   readonly gc: (() => Promise<CollectedView>) | undefined;
-  readonly metrics: { readonly contentType: string; text(): Promise<string> } | undefined;
+  readonly metrics: MetricsPort | undefined;
 }
 
 export function daemonRoutes(ports: DaemonPorts): readonly Route[] {

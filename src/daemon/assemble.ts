@@ -4,12 +4,13 @@
  */
 import { createAgents, Owners, type RuntimeLimits } from '../agents/index.ts';
 import { SessionHost, type HostPorts, type SecretStore } from '../host/index.ts';
+import { namesOf } from '../process/index.ts';
 import type { ChildHost } from '../process/ports.ts';
 import type { KnownSecrets } from '../redact/index.ts';
 import { PilotlightError } from '../protocol/index.ts';
 import type { Journal } from '../session/ports.ts';
 import { pathsOf, type Config } from './config.ts';
-import { closedTo, namesOf } from './closed.ts';
+import { closedTo } from './closed.ts';
 import { judgeOf } from './judge.ts';
 import { runCredentialCommand } from './credential-command.ts';
 import { CredentialSource } from './credential-source.ts';

@@ -6,7 +6,8 @@ import { SPEC } from '../../test/support/session-spec.ts';
 import type { Call } from '../policy/index.ts';
 import type { SessionSpec } from '../session/ports.ts';
 import { newSessionState } from '../session/state.ts';
-import { closedTo, namesOf } from './closed.ts';
+import { namesOf } from '../process/index.ts';
+import { closedTo } from './closed.ts';
 import { judgeOf } from './judge.ts';
 
 let user: string;

@@ -2,18 +2,8 @@
  * The home of this daemon is closed to its agents: its token opens the API, its `secrets/` are other sessions'. What of that a call can be seen to want is
  * denied here, whatever the rules and the mode say; what the agents themselves keep out of it stands in `docs/security.md`.
  */
-import { realpathSync } from 'node:fs';
 import { relative } from 'node:path';
 import { compilePolicy, judge, type Call, type Verdict, type Workspace } from '../policy/index.ts';
-
-/** The ways to name a directory: as it is given, and with its links followed. */
-export function namesOf(home: string): readonly string[] {
-  try {
-    return [...new Set([home, realpathSync.native(home)])];
-  } catch {
-    return [home];
-  }
-}
 
 /** `closed`: absolute paths; `userHome`: what `~` is for the agents. */
 export function closedTo(

@@ -7,9 +7,8 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parse as parseToml } from 'smol-toml';
 import { z } from 'zod';
-import { unmarked } from '../process/index.ts';
+import { namesOf, unmarked } from '../process/index.ts';
 import { McpServers, messageOf, PilotlightError, PolicyRule } from '../protocol/index.ts';
-import { namesOf } from './closed.ts';
 
 /** A wait of a month is none, and what a timer cannot hold would be over at once. */
 const ms = (value: number): z.ZodDefault<z.ZodNumber> =>

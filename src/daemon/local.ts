@@ -57,7 +57,7 @@ export function localHost(host: Host, end: () => Promise<void>): LocalHost {
         return sessionOf(at, (await run(command, (request, caller) => host.create(request, caller))).id);
       },
       get: async (id) => sessionOf(at, host.get(id).id),
-      list: async (filter = {}) => host.list(given(filter)),
+      list: async (filter = {}) => host.list(filter),
     },
     events: (options = {}) => new LocalStream(at, options),
     agents: () => host.agents(),
@@ -103,7 +103,7 @@ function sessionOf(at: At, id: string): Session {
       run({ verb: 'close', session: id, schema: Nothing, body: undefined, ...options }, (_, caller) =>
         host.close(id, caller),
       ),
-    turns: async (options = {}) => host.turns(id, given(options)),
+    turns: async (options = {}) => host.turns(id, options),
     turn: async (turn) => turnOf(source, host.turn(id, turn)),
     events: (options = {}) => new LocalStream(source, options),
   };
@@ -132,12 +132,6 @@ function turnOf(source: LocalSource & { readonly session: string }, accepted: Tu
     open: (after) => new LocalStream(source, { after }),
     view: async () => source.host.turn(source.session, accepted.id),
   });
-}
-
-/** Without what is undefined: this process's options are typed by hand, and `undefined` is as good as left out. */
-function given<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  // What is left has no undefined.
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
 }
 
 /** The wait ends with the signal; what was asked is done all the same. */

@@ -70,20 +70,17 @@ type Count = (json: string, agent: string) => void;
 
 /** By type of event; what is in none of them is not even read. */
 function countersIn(register: Registry): Readonly<Record<string, Count>> {
-  const registers = [register];
   const ended = turnsIn(register);
   const startup = seconds(register, 'runtime_startup', 'Start of an agent process until it is ready');
-  const ends = new Counter({
-    name: 'pilotlight_runtime_ends_total',
+  const ends = counter(register, {
+    name: 'runtime_ends_total',
     help: 'Ends of agent processes; of a shared one, once for each of its sessions',
     labelNames: ['agent', 'reason'],
-    registers,
   });
-  const asked = new Counter({
-    name: 'pilotlight_permissions_total',
+  const asked = counter(register, {
+    name: 'permissions_total',
     help: 'Requests of agents that were resolved. by: client, policy, deadline, turn_end or shutdown',
     labelNames: ['agent', 'decision', 'by'],
-    registers,
   });
   return {
     ...on('turn.completed', (agent, costs) => {
@@ -114,26 +111,22 @@ interface Ended {
 }
 
 function turnsIn(register: Registry): (ended: Ended, costs: Costs) => void {
-  const registers = [register];
-  const turns = new Counter({
-    name: 'pilotlight_turns_total',
+  const turns = counter(register, {
+    name: 'turns_total',
     help: 'Turns that ended. code: why a turn failed',
     labelNames: ['agent', 'state', 'code'],
-    registers,
   });
   const ttft = seconds(register, 'turn_first_token', 'From the start of a turn to its first token');
   const duration = seconds(register, 'turn_duration', 'From the start of a turn to its end');
-  const tokens = new Counter({
-    name: 'pilotlight_tokens_total',
+  const tokens = counter(register, {
+    name: 'tokens_total',
     help: 'Tokens of ended turns, as agents report them',
     labelNames: ['agent', 'kind'],
-    registers,
   });
-  const cost = new Counter({
-    name: 'pilotlight_cost_usd_total',
+  const cost = counter(register, {
+    name: 'cost_usd_total',
     help: 'US dollars of ended turns, as agents report them',
     labelNames: ['agent'],
-    registers,
   });
   return (ended, { usage, costUsd, ttftMs, durationMs }) => {
     const { agent } = ended;
@@ -149,6 +142,21 @@ function turnsIn(register: Registry): (ended: Ended, costs: Costs) => void {
     }))
       if (count !== undefined && count > 0) tokens.inc({ agent, kind }, count);
   };
+}
+
+interface Named<L> {
+  /** Without the prefix that all have. */
+  readonly name: string;
+  readonly help: string;
+  readonly labelNames?: readonly L[];
+}
+
+function counter<L extends string>(register: Registry, named: Named<L>): Counter<L> {
+  return new Counter({ ...named, name: `pilotlight_${named.name}`, registers: [register] });
+}
+
+function gauge<L extends string>(register: Registry, named: Named<L>): Gauge<L> {
+  return new Gauge({ ...named, name: `pilotlight_${named.name}`, registers: [register] });
 }
 
 function seconds(register: Registry, name: string, help: string): Histogram<'agent'> {
@@ -177,39 +185,32 @@ function on<T extends EventType>(
 
 /** What there is now; set when somebody asks. */
 function gaugesIn(register: Registry): (status: StatusView) => void {
-  const registers = [register];
-  const gauge = (name: string, help: string): Gauge =>
-    new Gauge({ name: `pilotlight_${name}`, help, registers });
-  const info = new Gauge({
-    name: 'pilotlight_info',
-    help: 'This daemon',
-    labelNames: ['version'],
-    registers,
+  const info = gauge(register, { name: 'info', help: 'This daemon', labelNames: ['version'] });
+  const started = gauge(register, {
+    name: 'start_time_seconds',
+    help: 'When this daemon started, seconds since 1970',
   });
-  const started = gauge('start_time_seconds', 'When this daemon started, seconds since 1970');
-  const resident = gauge('resident_memory_bytes', 'Memory of the daemon');
-  const keeper = gauge('keeper_resident_memory_bytes', 'Memory of the keeper');
-  const agents = gauge(
-    'runtimes_resident_memory_bytes',
-    'Memory of all agents in the pool, with their tools',
-  );
-  const runtimes = new Gauge({
-    name: 'pilotlight_runtimes',
+  const resident = gauge(register, { name: 'resident_memory_bytes', help: 'Memory of the daemon' });
+  const keeper = gauge(register, { name: 'keeper_resident_memory_bytes', help: 'Memory of the keeper' });
+  const agents = gauge(register, {
+    name: 'runtimes_resident_memory_bytes',
+    help: 'Memory of all agents in the pool, with their tools',
+  });
+  const runtimes = gauge(register, {
+    name: 'runtimes',
     help: 'Agent processes in the pool. evictable: whether the pool may end it now',
     labelNames: ['evictable'],
-    registers,
   });
-  const most = gauge('runtimes_max', 'Places in the pool (pool.maxWarm)');
-  const waiting = gauge('sessions_waiting', 'Sessions that wait for a place');
-  const sessions = new Gauge({
-    name: 'pilotlight_sessions',
+  const most = gauge(register, { name: 'runtimes_max', help: 'Places in the pool (pool.maxWarm)' });
+  const waiting = gauge(register, { name: 'sessions_waiting', help: 'Sessions that wait for a place' });
+  const sessions = gauge(register, {
+    name: 'sessions',
     help: 'Sessions that are not closed',
     labelNames: ['state'],
-    registers,
   });
-  const bytes = gauge('journal_bytes', 'Size of the journal');
-  const events = gauge('journal_events', 'Events in the journal');
-  const full = gauge('journal_full', '1 while the disk is full');
+  const bytes = gauge(register, { name: 'journal_bytes', help: 'Size of the journal' });
+  const events = gauge(register, { name: 'journal_events', help: 'Events in the journal' });
+  const full = gauge(register, { name: 'journal_full', help: '1 while the disk is full' });
   return (status) => {
     const { leases } = status.pool;
     info.set({ version: VERSION }, 1);

@@ -3,11 +3,8 @@
  * Owns the domain: who may share. Knows no agent's protocol.
  */
 import { createHmac } from 'node:crypto';
-import { stat } from 'node:fs/promises';
-import type { AgentSettings } from '../agents/index.ts';
 import type { StartWish, WishKey } from '../host/index.ts';
-import { SESSION_MARK } from '../process/index.ts';
-import { PilotlightError } from '../protocol/index.ts';
+import { mustBeDirectory, SESSION_MARK } from '../process/index.ts';
 import type { RuntimePorts } from '../runtime/ports.ts';
 import type { SeatPorts } from '../runtime/seat-wishes.ts';
 import type { SessionSpec } from '../session/ports.ts';
@@ -72,7 +69,8 @@ export async function seatSettingsOf(
   why: 'start' | 'takeover',
 ): ReturnType<SeatPorts['settings']> {
   const { settings, binary, missing = [] } = await settingsOf(sources, wish, why);
-  if (why === 'start') await checkDirectory(settings);
+  // The process has another one: it would take the conversation, and then fail each command with words about something else (Codex 0.169.0).
+  if (why === 'start') mustBeDirectory(settings.cwd, 'No conversation was opened');
   const { process: env, commands } = sources.agents.split(wish.spec.agent, settings.env);
   const file = binary?.path;
   return {
@@ -80,17 +78,4 @@ export async function seatSettingsOf(
     missing,
     ...(file === undefined ? {} : { file }),
   };
-}
-
-/** The process has another one: it would take the conversation, and then fail each command with words about something else (Codex 0.169.0). */
-async function checkDirectory({ cwd }: AgentSettings): Promise<void> {
-  const found = await stat(cwd).catch(() => undefined);
-  if (found?.isDirectory() !== true)
-    throw new PilotlightError(
-      'spawn_failed',
-      `No conversation was opened: its directory ${cwd} does not exist`,
-      {
-        fix: 'Create the directory, or a session elsewhere.',
-      },
-    );
 }

@@ -8,6 +8,8 @@ import type {
   By,
   CreateSession,
   InterruptTurn,
+  Page,
+  PageOptions,
   PermissionView,
   SendTurn,
   SessionView,
@@ -38,29 +40,22 @@ export interface Answered<T> {
   readonly replayed: boolean;
 }
 
-export interface Page<T> {
-  readonly items: readonly T[];
-  /** Pass as `after` for the next page; absent at the end. */
-  readonly next?: string;
-}
-
 /** The answer to a request, by the request's id. */
 export type Answering = AnswerPermission & { readonly request: string };
+
+/** Of a list of sessions. */
+export type SessionFilter = PageOptions & { readonly state?: string | undefined };
 
 /** Every method throws PilotlightError with the code that the interface names for it. */
 export interface Host {
   create(request: CreateSession, caller: Caller): Promise<Answered<SessionView>>;
   get(session: string): SessionView;
-  list(filter: {
-    readonly state?: string;
-    readonly limit?: number;
-    readonly after?: string;
-  }): Page<SessionView>;
+  list(filter: SessionFilter): Page<SessionView>;
   update(session: string, request: UpdateSession, caller: Caller): Promise<Answered<SessionView>>;
   close(session: string, caller: Caller): Promise<Answered<SessionView>>;
 
   send(session: string, request: SendTurn, caller: Caller): Promise<Answered<TurnView>>;
-  turns(session: string, filter: { readonly limit?: number; readonly after?: string }): Page<TurnView>;
+  turns(session: string, filter: PageOptions): Page<TurnView>;
   turn(session: string, turn: string): TurnView;
   interrupt(session: string, request: InterruptTurn, caller: Caller): Promise<Answered<TurnView>>;
   /** Takes a turn back that nothing has of yet. */

@@ -11,6 +11,8 @@ import {
   type AgentView,
   type CreateSession,
   type InterruptTurn,
+  type Page,
+  type PageOptions,
   type SendTurn,
   type StatusView,
   type UpdateSession,
@@ -22,7 +24,7 @@ import { sessionView } from '../session/views.ts';
 import { Admission } from './admission.ts';
 import { refreshed, type GivenCredentials } from './credentials.ts';
 import { endAll } from './drain.ts';
-import type { Answered, Answering, Caller, Host, Page } from './face.ts';
+import type { Answered, Answering, Caller, Host, SessionFilter } from './face.ts';
 import { Acceptance } from './idempotent.ts';
 import { listSessions, statusOf } from './list.ts';
 import { Living } from './living.ts';
@@ -110,11 +112,7 @@ export class SessionHost implements Host {
     return sessionView(reviveSession(record));
   }
 
-  list(filter: {
-    readonly state?: string;
-    readonly limit?: number;
-    readonly after?: string;
-  }): Page<SessionView> {
+  list(filter: SessionFilter): Page<SessionView> {
     return listSessions(this.#ports.journal, filter, (record) => {
       const live = this.#living.get(record.id);
       return live?.view() ?? sessionView(reviveSession(record));
@@ -197,7 +195,7 @@ export class SessionHost implements Host {
     });
   }
 
-  turns(id: string, filter: { readonly limit?: number; readonly after?: string }): Page<TurnView> {
+  turns(id: string, filter: PageOptions): Page<TurnView> {
     this.#mustExist(id);
     return turnsPage(this.#ports.journal, id, filter);
   }

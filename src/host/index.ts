@@ -1,5 +1,5 @@
 /** The host's public face: what ways in may import. */
-export type { Answered, Caller, Host, Idempotency, Page } from './face.ts';
+export type { Answered, Caller, Host, Idempotency } from './face.ts';
 export { SessionHost } from './host.ts';
 export type { HostedRuntime, HostPorts, RuntimeFactory, SharedRuntime, StartWish, WishKey } from './ports.ts';
 export {

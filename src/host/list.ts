@@ -1,20 +1,14 @@
 /** Lists of sessions, as the API pages them. */
-import type { SessionView, StatusView } from '../protocol/index.ts';
+import type { Page, SessionView, StatusView } from '../protocol/index.ts';
 import type { Journal, SessionRecord } from '../session/ports.ts';
-import type { Page } from './face.ts';
+import type { SessionFilter } from './face.ts';
 import type { Living } from './living.ts';
 import type { HostPorts } from './ports.ts';
-
-interface ListFilter {
-  readonly state?: string;
-  readonly limit?: number;
-  readonly after?: string;
-}
 
 /** One page of sessions in order of birth. A filter by state reads on until the page is full or the list ends. */
 export function listSessions(
   journal: Journal,
-  filter: ListFilter,
+  filter: SessionFilter,
   view: (record: SessionRecord) => SessionView,
 ): Page<SessionView> {
   const limit = Math.max(1, Math.min(filter.limit ?? 100, 1000));

@@ -192,7 +192,8 @@ function noRoom(error: unknown, directory: string): unknown {
 
 /** Whether values lie in this directory that only their key opens. */
 export function hasSealed(directory: string): boolean {
-  return valuesIn(directory).some(({ sealed }) => sealed);
+  for (const { sealed } of valuesIn(directory)) if (sealed) return true;
+  return false;
 }
 
 /** Sessions that have values in this directory. */
@@ -206,11 +207,11 @@ interface ValuesFile {
   readonly sealed: boolean;
 }
 
-function valuesIn(directory: string): ValuesFile[] {
-  return filesIn(directory).map((name) => {
+function* valuesIn(directory: string): Generator<ValuesFile> {
+  for (const name of filesIn(directory)) {
     const text = readFileSync(join(directory, name), 'utf8');
-    return { session: nameOf(name), text, sealed: isSealed(parsed(text)) };
-  });
+    yield { session: nameOf(name), text, sealed: isSealed(parsed(text)) };
+  }
 }
 
 function nameOf(file: string): string {

@@ -1,7 +1,6 @@
 /** Turns as they are read: a page of them, one. */
-import { PilotlightError, type TurnView } from '../protocol/index.ts';
+import { PilotlightError, type Page, type PageOptions, type TurnView } from '../protocol/index.ts';
 import type { Journal } from '../session/ports.ts';
-import type { Page } from './face.ts';
 
 const MAX_PAGE = 1000;
 
@@ -9,10 +8,11 @@ const MAX_PAGE = 1000;
 export function turnsPage(
   journal: Pick<Journal, 'turns'>,
   session: string,
-  filter: { readonly limit?: number; readonly after?: string },
+  filter: PageOptions,
 ): Page<TurnView> {
-  const limit = Math.min(filter.limit ?? 100, MAX_PAGE);
-  const items = journal.turns(session, { ...filter, limit: limit + 1 });
+  const { limit: most = 100, after } = filter;
+  const limit = Math.min(most, MAX_PAGE);
+  const items = journal.turns(session, { limit: limit + 1, ...(after === undefined ? {} : { after }) });
   const more = items.length > limit;
   const page = more ? items.slice(0, limit) : items;
   const last = page.at(-1);

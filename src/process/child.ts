@@ -4,10 +4,10 @@
  */
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { statSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { sleep } from '../async/after.ts';
 import { messageOf, PilotlightError } from '../protocol/errors.ts';
+import { mustBeDirectory } from './directory.ts';
 import { processIdentity } from './identity.ts';
 import { endTree } from './ladder.ts';
 import type { ChildExit, LadderTimes, ProcessIdentity, SpawnSpec } from './ports.ts';
@@ -59,7 +59,8 @@ export class HeldChild {
   /** Starts it. Rejects with `spawn_failed` saying what could not be started, where, and what to do. */
   static async start(options: HoldOptions): Promise<HeldChild> {
     const { spec, mark } = options;
-    checkDirectory(spec);
+    // A missing directory is reported by the system as if the program were missing.
+    mustBeDirectory(spec.cwd, `${spec.file} was not started`);
     try {
       // Some refusals are thrown (E2BIG, a NUL in an argument), others come as an event.
       const child = spawn(spec.file, [...spec.args], {
@@ -174,24 +175,6 @@ async function exitOf(child: Spawned): Promise<HowItExited> {
     resolve([code, signal]);
   });
   return promise;
-}
-
-/** A missing directory is reported by the system as if the program were missing: so it is looked at first. */
-function checkDirectory(spec: SpawnSpec): void {
-  let directory = false;
-  try {
-    directory = statSync(spec.cwd).isDirectory();
-  } catch {
-    directory = false;
-  }
-  if (!directory)
-    throw new PilotlightError(
-      'spawn_failed',
-      `${spec.file} was not started: its directory ${spec.cwd} does not exist`,
-      {
-        fix: 'Create the directory, or a session elsewhere.',
-      },
-    );
 }
 
 function failure(spec: SpawnSpec, error: unknown): PilotlightError {

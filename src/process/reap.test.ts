@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -32,17 +32,27 @@ function identified(pid: number | undefined): ProcessIdentity {
   return identity;
 }
 
-/** A recorded process, killed, and what it left: in its session, in a group of its own, without our mark; `word` is in its command line. */
-async function leaving(word: string): Promise<ProcessIdentity> {
+/** A process and its helper: in its session, in a group of its own, without our mark; `word` is in its command line. */
+async function helped(
+  word: string,
+): Promise<{ root: ChildProcess; identity: ProcessIdentity; left: ProcessIdentity }> {
   const script = 'set -m; env -i tail -f /dev/null "$0" </dev/null >/dev/null 2>&1 & echo $!; read';
   const root = spawn('/bin/bash', ['-c', script, word], {
     detached: true,
     stdio: ['pipe', 'pipe', 'ignore'],
   });
   const [line] = await once(createInterface({ input: root.stdout }), 'line');
-  const left = identified(Number(line));
-  const identity = identified(root.pid);
+  return { root, left: identified(Number(line)), identity: identified(root.pid) };
+}
+
+function record(identity: ProcessIdentity): void {
   writeRecord(join(home, 'processes'), { id: 'rt_1', mark: `${HOME_ID}/rt_1`, identity, command: 'bash' });
+}
+
+/** A recorded process, killed, and the helper that it left. */
+async function leaving(word: string): Promise<ProcessIdentity> {
+  const { root, identity, left } = await helped(word);
+  record(identity);
   root.kill('SIGKILL');
   await once(root, 'exit');
   expect(isAlive(left)).toBe(true);
@@ -73,16 +83,8 @@ test.each([
 );
 
 test('one of a session whose first process lives as another than was recorded is left alone', async () => {
-  const script = 'set -m; env -i tail -f /dev/null "$0" </dev/null >/dev/null 2>&1 & echo $!; read';
-  const other = spawn('/bin/bash', ['-c', script, home], {
-    detached: true,
-    stdio: ['pipe', 'pipe', 'ignore'],
-  });
-  const [line] = await once(createInterface({ input: other.stdout }), 'line');
-  const left = identified(Number(line));
-  const { pid } = identified(other.pid);
-  const identity = { pid, startTime: '1' };
-  writeRecord(join(home, 'processes'), { id: 'rt_1', mark: `${HOME_ID}/rt_1`, identity, command: 'bash' });
+  const { identity, left } = await helped(home);
+  record({ ...identity, startTime: '1' });
   expect(await reap()).toEqual({ ended: [], stuck: [] });
   expect(isAlive(left)).toBe(true);
 });

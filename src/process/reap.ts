@@ -2,7 +2,7 @@
  * Ends what a dead holder left: whole trees, found by recorded identity and by our mark. Never signals what this home did not start:
  * a reused pid has another start time, another home another mark.
  */
-import { realpathSync } from 'node:fs';
+import { namesOf } from './directory.ts';
 import { isAlive, type Stat } from './identity.ts';
 import { endStrays } from './ladder.ts';
 import type { ProcessIdentity } from './ports.ts';
@@ -29,17 +29,14 @@ export async function reapDead(options: ReapOptions): Promise<Reaped> {
     (record) => record.mark.startsWith(`${homeId}/`) && !keepIds.includes(record.id),
   );
   const roots = records.flatMap(({ identity }) => (identity === undefined ? [] : [identity]));
+  const names = namesOf(home);
   const found = (): ProcessIdentity[] => {
-    const all = snapshot();
-    const living = roots.filter(isAlive);
-    const trees =
-      living.length === 0
-        ? []
-        : descendants(
-            all,
-            living.map((identity) => identity.pid),
-          );
-    const helpers = ofTheDead(all, roots, namesOf(home));
+    const all = roots.length === 0 ? new Map<number, Stat>() : snapshot();
+    const trees = descendants(
+      all,
+      roots.filter(isAlive).map(({ pid }) => pid),
+    );
+    const helpers = ofTheDead(all, roots, names);
     const carrying = marked(`${homeId}/`).filter(
       ({ mark }) => !keepIds.includes(mark.slice(homeId.length + 1)),
     );
@@ -73,12 +70,4 @@ function ofTheDead(
   return [...all.values()].filter(
     ({ pid, session }) => gone.has(session) && commandLine(pid).some((word) => names.includes(word)),
   );
-}
-
-function namesOf(home: string): readonly string[] {
-  try {
-    return [home, realpathSync.native(home)];
-  } catch {
-    return [home];
-  }
 }

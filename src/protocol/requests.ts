@@ -9,15 +9,14 @@ import { McpServers } from './mcp.ts';
 import { SessionMode } from './views.ts';
 
 const Name = z.string().min(1).max(200);
-/** Which names there are only the agent's API knows. One that begins with a dash would be another flag. */
-const Model = z
-  .string()
-  .max(200)
-  .regex(/^[^-\s\p{Cc}][^\p{Cc}]*$/u, 'the name of a model: no dash in front, no control characters');
-const Conversation = z
-  .string()
-  .max(200)
-  .regex(/^[^-\s\p{Cc}][^\p{Cc}]*$/u, 'the id of a conversation: no dash in front, no control characters');
+/** Which words there are only the agent knows. One that begins with a dash would be another flag. */
+const wordOf = (what: string): z.ZodString =>
+  z
+    .string()
+    .max(200)
+    .regex(/^[^-\s\p{Cc}][^\p{Cc}]*$/u, `${what}: no dash in front, no control characters`);
+const Model = wordOf('the name of a model');
+const Conversation = wordOf('the id of a conversation');
 /** Of a credential too: an unknown one is a variable of the agent. */
 const ReadOnly = z.strictObject({ reason: z.string().max(2000).exactOptional() });
 const EnvName = z

@@ -7,7 +7,7 @@ import { holdOf } from './hold.ts';
 import type { DecideContext, Effect, SessionInput } from './inputs.ts';
 import { isInternal, newSessionState, type SessionState } from './state.ts';
 import { DEFAULT_WATCH_LIMITS, watchOf } from './watch.ts';
-import { SPEC } from '../../test/support/session-spec.ts';
+import { CONTEXT, ready, sent, SPEC } from '../../test/support/session-spec.ts';
 
 /** A session and what it decides, input by input; `rt_n` is the n-th runtime that it starts. */
 class Deciding {
@@ -18,14 +18,9 @@ class Deciding {
 
   give(...inputs: readonly SessionInput[]): readonly Effect[] {
     const context: DecideContext = {
+      ...CONTEXT,
       now: this.now,
       newRuntimeId: () => `rt_${String((this.#runtimes += 1))}`,
-      newTurnId: () => 'woken',
-      newPermissionId: () => 'prm',
-      judge: () => undefined,
-      permissionTimeoutMs: 1_000,
-      maxQueued: 5,
-      parked: false,
     };
     const effects: Effect[] = [];
     for (const input of inputs) {
@@ -44,21 +39,7 @@ class Deciding {
   }
 }
 
-const send = (turn: string): Extract<SessionInput, { kind: 'send' }> => ({
-  kind: 'send',
-  turn,
-  input: 'hi',
-  by: { kind: 'client' },
-});
-const ready = (runtime: string, perMessage = false): SessionInput => ({
-  kind: 'runtime-ready',
-  runtime,
-  pid: 7,
-  startedAt: '2026-01-01T00:00:00.000Z',
-  startupMs: 1,
-  resumed: false,
-  ...(perMessage ? { perMessage } : {}),
-});
+const readyForOne = (runtime: string): SessionInput => ({ ...ready(runtime), perMessage: true });
 const receipt = (runtime: string): SessionInput => ({ kind: 'agent', runtime, signal: { kind: 'receipt' } });
 const done = (runtime: string): SessionInput => ({
   kind: 'agent',
@@ -97,7 +78,7 @@ const waits: SessionInput = {
 
 test('an idle process is let go; the reason is told before it is gone', () => {
   const session = new Deciding();
-  session.give(send('t1'), ready('rt_1'), receipt('rt_1'), done('rt_1'));
+  session.give(sent('t1'), ready('rt_1'), receipt('rt_1'), done('rt_1'));
   expect(session.give(unload())).toEqual([{ kind: 'end', runtime: 'rt_1', reason: 'evicted' }]);
   expect(session.events.at(-1)).toMatchObject({ type: 'notice', data: { code: 'runtime_evicted' } });
   expect(session.state.runtime.kind).toBe('ending');
@@ -105,7 +86,7 @@ test('an idle process is let go; the reason is told before it is gone', () => {
 
 test('a session declines while a turn, a message or a background task is open', () => {
   const session = new Deciding();
-  session.give(send('t1'));
+  session.give(sent('t1'));
   expect(holdOf(session.state)?.kind).toBe('starting');
   expect(session.give(unload())).toEqual([]);
   session.give(ready('rt_1'));
@@ -119,14 +100,14 @@ test('a session declines while a turn, a message or a background task is open', 
 
 test('a background task that ended holds no more', () => {
   const session = new Deciding();
-  session.give(send('t1'), ready('rt_1'), background('rt_1', 1), done('rt_1'), background('rt_1', 0));
+  session.give(sent('t1'), ready('rt_1'), background('rt_1', 1), done('rt_1'), background('rt_1', 0));
   expect(holdOf(session.state)).toBeUndefined();
 });
 
 test('a process of one message ends behind its turn, and events name its kind', () => {
   const session = new Deciding();
-  session.give(send('t1'), { kind: 'slot', runtime: 'rt_1', perMessage: true });
-  session.give(ready('rt_1', true), receipt('rt_1'));
+  session.give(sent('t1'), { kind: 'slot', runtime: 'rt_1', perMessage: true });
+  session.give(readyForOne('rt_1'), receipt('rt_1'));
   expect(session.events.find((event) => event.type === 'turn.started')?.data).toMatchObject({
     runtime: { kind: 'per-message', pid: 7 },
   });
@@ -135,7 +116,7 @@ test('a process of one message ends behind its turn, and events name its kind', 
 
 test('a process of one message goes on while background tasks run in it', () => {
   const session = new Deciding();
-  session.give(send('t1'), ready('rt_1', true), background('rt_1', 1));
+  session.give(sent('t1'), readyForOne('rt_1'), background('rt_1', 1));
   expect(session.give(done('rt_1'))).toEqual([]);
   // Their end may wake the agent: the pool lets the process go a little later.
   expect(session.give(background('rt_1', 0))).toEqual([]);
@@ -146,18 +127,18 @@ test('a process of one message goes on while background tasks run in it', () => 
 
 test('a process of one message whose message was taken back is ended as soon as it is there', () => {
   const session = new Deciding();
-  session.give(send('t1'), { kind: 'interrupt', by: { kind: 'client' } });
-  expect(session.give(ready('rt_1', true))).toEqual([{ kind: 'end', runtime: 'rt_1', reason: 'closed' }]);
+  session.give(sent('t1'), { kind: 'interrupt', by: { kind: 'client' } });
+  expect(session.give(readyForOne('rt_1'))).toEqual([{ kind: 'end', runtime: 'rt_1', reason: 'closed' }]);
 });
 
 test('a message that waits and is interrupted leaves the line, and the next one starts anew', () => {
   const session = new Deciding();
-  session.give(send('t1'), waits);
+  session.give(sent('t1'), waits);
   expect(session.events.at(-1)).toMatchObject({ type: 'notice', turn: 't1', data: { code: 'pool_waiting' } });
   expect(session.give({ kind: 'interrupt', by: { kind: 'client' } })).toEqual([
     { kind: 'end', runtime: 'rt_1', reason: 'closed' },
   ]);
-  session.give(send('t2'));
+  session.give(sent('t2'));
   const failed: SessionInput = {
     kind: 'runtime-failed',
     runtime: 'rt_1',
@@ -175,7 +156,7 @@ test('a message that waits and is interrupted leaves the line, and the next one 
 
 test('who waited for long enough is hurried, once', () => {
   const session = new Deciding();
-  session.give(send('t1'), waits);
+  session.give(sent('t1'), waits);
   const timeout: SessionInput = { kind: 'timeout', watch: 'waiting', ms: 5 };
   expect(session.give(timeout)).toEqual([{ kind: 'hurry', runtime: 'rt_1' }]);
   expect(session.give(timeout)).toEqual([]);
@@ -183,7 +164,7 @@ test('who waited for long enough is hurried, once', () => {
 
 test('who waited for long enough and can have nothing else: the turn fails without effects, the next one asks anew', () => {
   const session = new Deciding();
-  session.give(send('t1'), waits, { ...send('t2'), whenBusy: 'queue' });
+  session.give(sent('t1'), waits, { ...sent('t2'), whenBusy: 'queue' });
   session.give({ kind: 'timeout', watch: 'waiting', ms: 5 });
   const effects = session.give({ kind: 'no-slot', runtime: 'rt_1', words: 'everything is in use' });
   expect(effects).toEqual([{ kind: 'end', runtime: 'rt_1', reason: 'closed' }]);
@@ -206,7 +187,7 @@ test('a crash in a turn degrades for 1, 5, 25 minutes, and a warm turn heals', (
   for (const minutes of [1, 5, 25, 25]) {
     runtime += 1;
     session.give(
-      send(`t${String(runtime)}`),
+      sent(`t${String(runtime)}`),
       ready(`rt_${String(runtime)}`),
       receipt(`rt_${String(runtime)}`),
     );
@@ -219,17 +200,17 @@ test('a crash in a turn degrades for 1, 5, 25 minutes, and a warm turn heals', (
     expect(degradedAt(session.state, session.now - 86_400_000)).toBeUndefined();
     session.now = until;
   }
-  session.give(send('last'), ready('rt_5'), receipt('rt_5'), done('rt_5'));
+  session.give(sent('last'), ready('rt_5'), receipt('rt_5'), done('rt_5'));
   expect(session.types().at(-1)).toBe('runtime.restored');
   expect(session.state.degraded).toBeUndefined();
 });
 
 test('a person who interrupts heals; a process of one message does neither', () => {
   const session = new Deciding();
-  session.give(send('t1'), ready('rt_1'), receipt('rt_1'), crashed('rt_1'));
-  session.give(send('t2'), ready('rt_2', true), receipt('rt_2'), crashed('rt_2'));
+  session.give(sent('t1'), ready('rt_1'), receipt('rt_1'), crashed('rt_1'));
+  session.give(sent('t2'), readyForOne('rt_2'), receipt('rt_2'), crashed('rt_2'));
   expect(session.types().filter((type) => type === 'runtime.degraded')).toHaveLength(1);
-  session.give(send('t3'), ready('rt_3', true), receipt('rt_3'), {
+  session.give(sent('t3'), readyForOne('rt_3'), receipt('rt_3'), {
     kind: 'interrupt',
     by: { kind: 'client' },
   });
@@ -238,9 +219,9 @@ test('a person who interrupts heals; a process of one message does neither', () 
 
 test('a message that never entered the process that died is given to another, once', () => {
   const session = new Deciding();
-  session.give(send('t1'), ready('rt_1'));
+  session.give(sent('t1'), ready('rt_1'));
   expect(session.give(crashed('rt_1', true))).toEqual([{ kind: 'start', runtime: 'rt_2' }]);
-  session.give(ready('rt_2', true));
+  session.give(readyForOne('rt_2'));
   expect(session.give(crashed('rt_2', true))).toEqual([]);
   expect(session.types().filter((type) => type === 'turn.failed')).toHaveLength(1);
 });
@@ -252,7 +233,7 @@ test('a message behind which the agent asked something is not given to another',
     runtime: 'rt_1',
     signal: { kind: 'ask', ask: { request: 'a', kind: 'tool' } },
   };
-  session.give(send('t1'), ready('rt_1'), ask);
+  session.give(sent('t1'), ready('rt_1'), ask);
   expect(session.give(crashed('rt_1', true))).toEqual([]);
   expect(session.state.asks).toEqual([]);
   expect(session.types().filter((type) => type === 'turn.failed')).toHaveLength(1);
@@ -260,7 +241,7 @@ test('a message behind which the agent asked something is not given to another',
 
 test('a warm start that failed is tried as a process of one message before the turn fails', () => {
   const session = new Deciding();
-  session.give(send('t1'));
+  session.give(sent('t1'));
   const failed = (runtime: string): SessionInput => ({
     kind: 'runtime-failed',
     runtime,
@@ -287,9 +268,9 @@ const gone = (runtime: string): SessionInput => ({
 
 test('outdated while idle: let go at once; the next message starts another', () => {
   const session = new Deciding();
-  session.give(send('t1'), ready('rt_1'), receipt('rt_1'), done('rt_1'));
+  session.give(sent('t1'), ready('rt_1'), receipt('rt_1'), done('rt_1'));
   expect(session.give(outdate)).toEqual([{ kind: 'end', runtime: 'rt_1', reason: 'replaced' }]);
-  expect(session.give(send('t2'))).toEqual([]);
+  expect(session.give(sent('t2'))).toEqual([]);
   expect(session.give(gone('rt_1'))).toEqual([{ kind: 'start', runtime: 'rt_2' }]);
   expect(session.give(ready('rt_2'))).toEqual([{ kind: 'say', command: { kind: 'prompt', turn: 't2' } }]);
   expect(session.state.stale).toBe(false);
@@ -297,27 +278,27 @@ test('outdated while idle: let go at once; the next message starts another', () 
 
 test('outdated in a turn: the turn goes on, and the process goes behind it', () => {
   const session = new Deciding();
-  session.give(send('t1'), ready('rt_1'), receipt('rt_1'));
+  session.give(sent('t1'), ready('rt_1'), receipt('rt_1'));
   expect(session.give(outdate)).toEqual([]);
   expect(session.give(done('rt_1'))).toEqual([{ kind: 'end', runtime: 'rt_1', reason: 'replaced' }]);
 });
 
 test('outdated with a background task: it is waited for with the turn that it wakes, but not by a message', () => {
   const waiting = new Deciding();
-  waiting.give(send('t1'), ready('rt_1'), background('rt_1', 1), done('rt_1'));
+  waiting.give(sent('t1'), ready('rt_1'), background('rt_1', 1), done('rt_1'));
   expect(waiting.give(outdate)).toEqual([]);
   const woke: SessionInput = { kind: 'agent', runtime: 'rt_1', signal: { kind: 'woke' } };
   expect(waiting.give(background('rt_1', 0), woke)).toEqual([]);
   expect(waiting.give(done('rt_1'))).toEqual([{ kind: 'end', runtime: 'rt_1', reason: 'replaced' }]);
   const asked = new Deciding();
-  asked.give(send('t1'), ready('rt_1'), background('rt_1', 1), done('rt_1'), outdate);
-  expect(asked.give(send('t2'))).toEqual([{ kind: 'end', runtime: 'rt_1', reason: 'replaced' }]);
+  asked.give(sent('t1'), ready('rt_1'), background('rt_1', 1), done('rt_1'), outdate);
+  expect(asked.give(sent('t2'))).toEqual([{ kind: 'end', runtime: 'rt_1', reason: 'replaced' }]);
   expect(asked.state.turn).toMatchObject({ kind: 'queued', id: 't2' });
 });
 
 test('outdated while it starts: it may have read either, so it has no turn', () => {
   const session = new Deciding();
-  session.give(send('t1'), outdate);
+  session.give(sent('t1'), outdate);
   expect(session.give(ready('rt_1'))).toEqual([{ kind: 'end', runtime: 'rt_1', reason: 'replaced' }]);
   expect(session.give(gone('rt_1'))).toEqual([{ kind: 'start', runtime: 'rt_2' }]);
   expect(session.types()).not.toContain('turn.started');
@@ -331,7 +312,7 @@ test('nothing to replace: nothing happens', () => {
 
 test('each wait for a slot has its bound: the ladder where a process is being ended, else the longest wait', () => {
   const session = new Deciding();
-  session.give(send('t1'), waits);
+  session.give(sent('t1'), waits);
   expect(watchOf(session.state, DEFAULT_WATCH_LIMITS)).toMatchObject({ name: 'waiting', ms: 600_000 });
   session.give({ kind: 'slot', runtime: 'rt_1', perMessage: false, waiting: 'end' });
   expect(watchOf(session.state, DEFAULT_WATCH_LIMITS)).toMatchObject({ name: 'waiting', ms: 36_000 });
@@ -345,7 +326,7 @@ test('no room for a process that no message waits for: it is called off before i
   const none: SessionInput = { kind: 'slot', runtime: 'rt_1', perMessage: true, unwanted: true };
   expect(session.give(none)).toEqual([{ kind: 'end', runtime: 'rt_1', reason: 'closed' }]);
   const asked = new Deciding();
-  asked.give(send('t1'));
+  asked.give(sent('t1'));
   expect(asked.give(none)).toEqual([]);
   expect(asked.state.runtime).toMatchObject({ kind: 'starting', perMessage: true });
 });

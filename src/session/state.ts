@@ -93,9 +93,9 @@ export interface RunningTurn {
   readonly headAt: number;
   readonly firstTextAt?: number;
   /** The agent has shown that it took the prompt in. */
+  readonly received: boolean;
   /** The agent woke by itself as the message was written: the next ending that names no message is of that. */
   readonly beside?: boolean;
-  readonly received: boolean;
   readonly stopping?: Stopping;
   /** Tool calls of this turn by the agent's id: deduplicates, and says what is still open. */
   readonly tools: Readonly<Record<string, 'open' | 'closed'>>;

@@ -1,22 +1,10 @@
 import { expect, test } from 'vitest';
-import { SPEC } from '../../test/support/session-spec.ts';
+import { CONTEXT, ready, sent, SPEC } from '../../test/support/session-spec.ts';
 import { decide } from './decide.ts';
 import { evolve } from './evolve.ts';
-import type { DecideContext, SessionInput } from './inputs.ts';
+import type { SessionInput } from './inputs.ts';
 import type { AgentSignal } from './signals.ts';
 import { isInternal, newSessionState } from './state.ts';
-
-const BY = { kind: 'client' } as const;
-const CONTEXT: DecideContext = {
-  now: 0,
-  newRuntimeId: () => 'rt_1',
-  newTurnId: () => 'woken',
-  newPermissionId: () => 'prm_1',
-  judge: () => undefined,
-  permissionTimeoutMs: 1_000,
-  maxQueued: 5,
-  parked: false,
-};
 
 function told(...inputs: readonly SessionInput[]): string[] {
   let state = newSessionState(SPEC);
@@ -29,15 +17,6 @@ function told(...inputs: readonly SessionInput[]): string[] {
   return said;
 }
 
-const send = (turn: string): SessionInput => ({ kind: 'send', turn, input: 'hi', by: BY });
-const READY: SessionInput = {
-  kind: 'runtime-ready',
-  runtime: 'rt_1',
-  pid: 7,
-  startedAt: '2026-01-01T00:00:00.000Z',
-  startupMs: 1,
-  resumed: false,
-};
 const agent = (signal: AgentSignal): SessionInput => ({ kind: 'agent', runtime: 'rt_1', signal });
 const ended = (turn?: string): SessionInput =>
   agent({
@@ -49,8 +28,8 @@ const ended = (turn?: string): SessionInput =>
 
 test('the end of what an agent did by itself as a message was written does not end that message', () => {
   const said = told(
-    send('t1'),
-    READY,
+    sent('t1'),
+    ready('rt_1'),
     agent({ kind: 'woke' }),
     agent({ kind: 'text-done', block: 'b1', text: 'I woke up by myself' }),
     ended(),
@@ -66,8 +45,10 @@ test('the end of what an agent did by itself as a message was written does not e
 });
 
 test('an agent that names no messages ends the turn that runs, also behind one that it began by itself', () => {
-  expect(told(send('t1'), READY, agent({ kind: 'receipt', turn: 't1' }), ended()).at(-1)).toBe(
+  expect(told(sent('t1'), ready('rt_1'), agent({ kind: 'receipt', turn: 't1' }), ended()).at(-1)).toBe(
     'turn.completed t1',
   );
-  expect(told(send('t1'), READY, agent({ kind: 'woke' }), ended(), ended()).at(-1)).toBe('turn.completed t1');
+  expect(told(sent('t1'), ready('rt_1'), agent({ kind: 'woke' }), ended(), ended()).at(-1)).toBe(
+    'turn.completed t1',
+  );
 });

@@ -6,7 +6,7 @@ import type { FakeModel } from '../../src/testing/index.ts';
 import { checkJournal, gone, TestDaemon } from '../support/daemon.ts';
 import { realDaemonForAll } from '../support/for-all.ts';
 import { identityOf, marked, type Identity } from '../support/processes.ts';
-import { type RealAgents } from '../support/real-agents.ts';
+import type { RealAgents } from '../support/real-agents.ts';
 
 let model: FakeModel;
 let real: RealAgents;

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { type FakeModel } from '../../src/testing/index.ts';
 import { checkJournal, TestDaemon, type Event, type TestHome } from '../support/daemon.ts';
 import { realDaemonForAll } from '../support/for-all.ts';
-import { type RealAgents } from '../support/real-agents.ts';
+import type { RealAgents } from '../support/real-agents.ts';
 
 let model: FakeModel;
 let real: RealAgents;

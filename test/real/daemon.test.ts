@@ -8,7 +8,7 @@ import { type FakeModel } from '../../src/testing/index.ts';
 import { checkJournal, gone, TestDaemon, textOf, type Event, type TestHome } from '../support/daemon.ts';
 import { realDaemonForAll } from '../support/for-all.ts';
 import { identityOf, isAlive, marked } from '../support/processes.ts';
-import { type RealAgents } from '../support/real-agents.ts';
+import type { RealAgents } from '../support/real-agents.ts';
 
 let model: FakeModel;
 let real: RealAgents;

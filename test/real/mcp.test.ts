@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TestDaemon, type Event, type TestHome } from '../support/daemon.ts';
 import { realDaemonForAll } from '../support/for-all.ts';
 import { marked } from '../support/processes.ts';
-import { type RealAgents } from '../support/real-agents.ts';
+import type { RealAgents } from '../support/real-agents.ts';
 import { httpVault, openedBy, VAULT } from '../support/vault.ts';
 
 let real: RealAgents;

@@ -9,7 +9,7 @@ import { checkJournal, TestDaemon, textOf, type TestHome } from '../support/daem
 import { realDaemonForAll } from '../support/for-all.ts';
 import { madeUpBelow } from '../support/made-up.ts';
 import { marked } from '../support/processes.ts';
-import { type RealAgents } from '../support/real-agents.ts';
+import type { RealAgents } from '../support/real-agents.ts';
 import { httpVault, VAULT } from '../support/vault.ts';
 
 let model: FakeModel;

@@ -9,7 +9,7 @@ import { type FakeModel } from '../../src/testing/index.ts';
 import type { TestDaemon } from '../support/daemon.ts';
 import { checkJournal, type Event } from '../support/daemon.ts';
 import { realDaemonForAll } from '../support/for-all.ts';
-import { type RealAgents } from '../support/real-agents.ts';
+import type { RealAgents } from '../support/real-agents.ts';
 
 let model: FakeModel;
 let real: RealAgents;

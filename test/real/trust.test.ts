@@ -9,7 +9,7 @@ import type { TestDaemon } from '../support/daemon.ts';
 import { checkJournal, type Event } from '../support/daemon.ts';
 import { realDaemonForAll } from '../support/for-all.ts';
 import { hostileRepository } from '../support/hostile-repository.ts';
-import { type RealAgents } from '../support/real-agents.ts';
+import type { RealAgents } from '../support/real-agents.ts';
 
 let model: FakeModel;
 let real: RealAgents;

@@ -2,13 +2,15 @@
  * A host in memory: sessions, turns, one list of events, keys. Enough of the face to test what stands in front of it.
  * A turn runs when the test says so (`finish`, `say`). `followers` counts who follows now.
  */
-import type { Answered, Caller, Host, Page } from '../../src/host/index.ts';
-import type { Answering } from '../../src/host/face.ts';
+import type { Answered, Caller, Host } from '../../src/host/index.ts';
+import type { Answering, SessionFilter } from '../../src/host/face.ts';
 import {
   newId,
   PilotlightError,
   type AgentView,
   type CreateSession,
+  type Page,
+  type PageOptions,
   type PermissionView,
   type SendTurn,
   type SessionView,
@@ -74,7 +76,7 @@ export class MemoryHost implements Host {
     return { ...found, lastSeq: this.#of(session).at(-1)?.seq ?? this.#removed.get(session) ?? 0 };
   }
 
-  list(filter: { state?: string; limit?: number; after?: string }): Page<SessionView> {
+  list(filter: SessionFilter): Page<SessionView> {
     const all = behind([...this.#sessions.keys()], filter.after);
     const wanted = all
       .map((id) => this.get(id))
@@ -132,7 +134,7 @@ export class MemoryHost implements Host {
     });
   }
 
-  turns(session: string, filter: { limit?: number; after?: string }): Page<TurnView> {
+  turns(session: string, filter: PageOptions): Page<TurnView> {
     this.get(session);
     const own = [...this.#turns.values()].filter((turn) => turn.sessionId === session);
     const ids = new Set(

@@ -23,7 +23,7 @@ function memoryMb(): number {
   return Math.floor(bytes / 1024 / 1024);
 }
 
-export function beyond(pool: Config['pool'], hasMb: number): Finding[] {
+function beyond(pool: Config['pool'], hasMb: number): Finding[] {
   const has = `this machine has ${String(hasMb)} MB`;
   const memory = (['memoryBudgetMb', 'recycleMb', 'killMb'] as const).flatMap((key): Finding[] => {
     const mb = pool[key];
