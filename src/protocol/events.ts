@@ -108,6 +108,10 @@ export const EVENT_DATA = {
     commandId: z.string().optional(),
     steered: z.string().optional(),
   }),
+  /**
+   * Comes again where the turn is handed over anew: to another process, when the message never entered the first; behind a turn of origin `agent` that the agent
+   * began by itself as the message was written; and with `steered`, when the message is part of another turn now.
+   */
   'turn.started': z.object({
     runtime: z.object({ kind: z.string(), pid: z.number() }),
     origin: z.enum(['user', 'agent']),

@@ -4,7 +4,7 @@
  */
 import type { EventData, NewEvent } from '../protocol/index.ts';
 import { cutOutput } from './cut.ts';
-import { endTurn, kindOf } from './endings.ts';
+import { endTurn, kindOf, showedNothing } from './endings.ts';
 import { NOTHING, type DecideContext, type Decision, type SessionInput } from './inputs.ts';
 import { asked, withdrawn } from './decide-people.ts';
 import { settingsAnswered } from './decide-settings.ts';
@@ -63,12 +63,16 @@ export function decideAgent(state: SessionState, input: AgentInput, context: Dec
   }
 }
 
-/** With nothing to do it has a turn of its own. As a message was just written it works beside that; what it says is heard in it. */
+/**
+ * It has a turn of its own. A message that was just written runs behind that, or is taken into it; one that is being stopped keeps its turn, and what the agent
+ * says beside it is heard there.
+ */
 function wakes(state: SessionState, context: DecideContext): Decision {
   const { turn } = state;
   if (turn.kind === 'none') return facts(woken(state, context).fact);
-  const crosses = turn.kind === 'running' && turn.origin === 'user' && !turn.received;
-  return crosses ? facts({ type: '#turn-beside', beside: true }) : NOTHING;
+  if (turn.kind !== 'running' || turn.origin === 'agent') return NOTHING;
+  const stays = turn.stopping !== undefined || !showedNothing(state, turn);
+  return facts(stays ? { type: '#turn-beside', beside: true } : woken(state, context).fact);
 }
 
 /** Whoever asks is at work: without a turn it has woken by itself. */

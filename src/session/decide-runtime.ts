@@ -3,11 +3,11 @@
  */
 import type { EventData, NewEvent } from '../protocol/index.ts';
 import { degrade, degradesStart } from './degrade.ts';
-import { endTurn, kindOf, startRuntime, type Ending } from './endings.ts';
+import { endTurn, kindOf, showedNothing, startRuntime, type Ending } from './endings.ts';
 import { evolveAll } from './evolve.ts';
 import { NOTHING, type DecideContext, type Decision, type SessionInput } from './inputs.ts';
 import { begin } from './line.ts';
-import type { Fact, RunningTurn, SessionState } from './state.ts';
+import type { Fact, SessionState } from './state.ts';
 import { tell } from './tuning.ts';
 
 type RuntimeInput = Extract<
@@ -145,17 +145,11 @@ function lastOfTurn(state: SessionState, input: Of<'runtime-ended'>, context: De
   if (turn.kind !== 'running') return [];
   const crashed = input.lost !== true && turn.stopping?.why !== 'interrupt' && runtime.kind === 'ready';
   const degraded = crashed ? degrade(state, howItEnded(state, input), context.now) : [];
-  const untouched = input.unwritten === true && turn.origin === 'user' && showedNothing(state, turn);
+  const untouched =
+    input.unwritten === true && turn.origin === 'user' && !turn.received && showedNothing(state, turn);
   if (untouched && turn.stopping === undefined && degraded.length > 0)
     return [...degraded, { type: '#turn-returned' }];
   return [...endTurn(state, exitEnding(state, input), context), ...degraded];
-}
-
-/** Not even something of its own, which would hang on a turn that begins again. */
-function showedNothing(state: SessionState, turn: RunningTurn): boolean {
-  const { received, previews, tools, lastText } = turn;
-  const said = lastText !== undefined || previews.length > 0 || Object.keys(tools).length > 0;
-  return !received && !said && state.asks.length === 0;
 }
 
 /** Nobody but a person can do anything about it. */

@@ -88,6 +88,13 @@ function lostWith(steer: Steer, ending: Ending): Fact {
   };
 }
 
+/** Nothing hangs on the turn but its message, which another begin would not repeat. */
+export function showedNothing(state: SessionState, turn: RunningTurn): boolean {
+  const { previews, tools, lastText } = turn;
+  const said = lastText !== undefined || previews.length > 0 || Object.keys(tools).length > 0;
+  return !said && state.asks.length === 0;
+}
+
 /** A runtime that does not exist yet gets its name. */
 export function startRuntime(context: DecideContext): Decision {
   const id = context.newRuntimeId();

@@ -163,8 +163,9 @@ function onRunning(state: SessionState, change: (turn: RunningTurn) => RunningTu
 
 function started(state: SessionState, turn: Pick<RunningTurn, 'id' | 'origin'>, now: number): SessionState {
   const { id, origin } = turn;
-  if (state.turn.kind === 'running') {
-    const steer = state.turn.steers.find((one) => one.id === id);
+  const before = state.turn.kind === 'running' ? state.turn : undefined;
+  if (before !== undefined && origin === 'user') {
+    const steer = before.steers.find((one) => one.id === id);
     if (steer === undefined) return state;
     return onRunning(state, (running) => ({
       ...running,
@@ -185,9 +186,14 @@ function started(state: SessionState, turn: Pick<RunningTurn, 'id' | 'origin'>, 
       received: origin === 'agent',
       tools: {},
       previews: [],
-      steers: [],
+      // The message that was just handed over is not what the agent does now: it runs behind it, or is taken in.
+      steers: before === undefined ? [] : [handed(before), ...before.steers],
     },
   };
+}
+
+function handed({ id, received }: RunningTurn): Steer {
+  return { id, written: true, received, taken: false };
 }
 
 function previewed(turn: RunningTurn, message: string, now: number): RunningTurn {

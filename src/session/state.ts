@@ -94,7 +94,7 @@ export interface RunningTurn {
   readonly firstTextAt?: number;
   /** The agent has shown that it took the prompt in. */
   readonly received: boolean;
-  /** The agent woke by itself as the message was written: the next ending that names no message is of that. */
+  /** The agent woke by itself as the message was being stopped: the next ending that names no message is of that. */
   readonly beside?: boolean;
   readonly stopping?: Stopping;
   /** Tool calls of this turn by the agent's id: deduplicates, and says what is still open. */

@@ -26,22 +26,82 @@ const ended = (turn?: string): SessionInput =>
     costs: {},
   });
 
-test('the end of what an agent did by itself as a message was written does not end that message', () => {
+const mine = agent({ kind: 'text-done', block: 'b1', text: 'I woke up by myself' });
+const answer = agent({ kind: 'text-done', block: 'b2', text: 'the answer' });
+
+test('what an agent does by itself as a message is written is a turn of its own, before that of the message', () => {
   const said = told(
     sent('t1'),
     ready('rt_1'),
     agent({ kind: 'woke' }),
-    agent({ kind: 'text-done', block: 'b1', text: 'I woke up by myself' }),
+    mine,
     ended(),
     agent({ kind: 'receipt', turn: 't1' }),
-    agent({ kind: 'text-done', block: 'b2', text: 'the answer' }),
+    answer,
     ended('t1'),
+  );
+  expect(said.slice(said.indexOf('turn.started t1'))).toEqual([
+    'turn.started t1',
+    'turn.started woken',
+    'message.completed woken',
+    'turn.completed woken',
+    'turn.started t1',
+    'message.completed t1',
+    'turn.completed t1',
+  ]);
+});
+
+test('a message that the agent takes into what it does by itself ends with that', () => {
+  const said = told(
+    sent('t1'),
+    ready('rt_1'),
+    agent({ kind: 'woke' }),
+    mine,
+    agent({ kind: 'receipt', turn: 't1' }),
+    answer,
+    ended('t1'),
+  );
+  expect(said.slice(said.indexOf('turn.started woken'))).toEqual([
+    'turn.started woken',
+    'message.completed woken',
+    'message.completed woken',
+    'turn.started t1',
+    'turn.completed t1',
+    'turn.completed woken',
+  ]);
+});
+
+test('a message that is lost behind what the agent did by itself ends, and is never said again', () => {
+  const exit = { reason: 'crashed', code: 3, lines: 0, chunks: 0, unwritten: false } as const;
+  const said = told(sent('t1'), ready('rt_1'), agent({ kind: 'woke' }), mine, {
+    kind: 'runtime-ended',
+    runtime: 'rt_1',
+    pid: 7,
+    ...exit,
+  });
+  expect(said.filter((one) => one.startsWith('turn.failed'))).toEqual([
+    'turn.failed woken',
+    'turn.failed t1',
+  ]);
+  expect(said.filter((one) => one === 'turn.started t1')).toHaveLength(1);
+});
+
+test('a message that is being stopped as the agent wakes keeps its turn: what that ends is not the message', () => {
+  const by = { kind: 'client' } as const;
+  const said = told(
+    sent('t1'),
+    ready('rt_1'),
+    { kind: 'interrupt', by },
+    agent({ kind: 'woke' }),
+    mine,
+    ended(),
+    agent({ kind: 'receipt', turn: 't1' }),
+    agent({ kind: 'ended', turn: 't1', outcome: { kind: 'interrupted' }, costs: {} }),
   );
   expect(said.filter((one) => /turn\.(?!queued)/.test(one))).toEqual([
     'turn.started t1',
-    'turn.completed t1',
+    'turn.interrupted t1',
   ]);
-  expect(said.indexOf('turn.completed t1')).toBe(said.length - 1);
 });
 
 test('an agent that names no messages ends the turn that runs, also behind one that it began by itself', () => {

@@ -47,7 +47,7 @@ export class DrivenClaude {
 
   /** A turn that was taken in by a version that names messages. */
   running(turn = TURN): this {
-    return this.prompt(turn).lifecycle('queued', turn).init().forget();
+    return this.prompt(turn).lifecycle('queued', turn).lifecycle('started', turn).init().forget();
   }
 
   event(event: object, parent: string | null = null): this {

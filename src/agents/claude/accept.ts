@@ -44,7 +44,7 @@ function prompt(work: Work, turn: string): void {
     return;
   }
   const fresh = isWorking(work.state) ? {} : NEW_TURN;
-  change(work, { ...fresh, turns: [...turns, { turn, received: false }] });
+  change(work, { ...fresh, turns: [...turns, { turn, received: false, begun: false }] });
   write(work, 'prompt', () => ({ turn }));
 }
 

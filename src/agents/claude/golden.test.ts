@@ -76,6 +76,17 @@ test('a background task wakes the agent; its turn ends without a name', () => {
   expect(ended.map(({ turn }) => turn === undefined)).toEqual([false, true]);
 });
 
+test('Claude is taken to have woken by itself where it has, and nowhere else', () => {
+  expect(RECORDINGS.filter((name) => replayOf(name).signals.some(({ kind }) => kind === 'woke'))).toEqual([
+    // A result that answers no message of ours takes the place of the one that does.
+    '19e-plain-spare.txt',
+    '2.1.197-27-unsolicited-turn-after-background-bash.txt',
+    '26-subagent.txt',
+    '27-unsolicited-turn-after-background-bash.txt',
+    '32-resume-interrupted-turn-env.txt',
+  ]);
+});
+
 test('a subagent speaks under the tool call that started it', () => {
   const { signals } = replayOf('26-subagent.txt');
   const parents = signals.flatMap((signal) => (signal.kind === 'text-done' ? [signal.parent] : []));

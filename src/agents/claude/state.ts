@@ -35,8 +35,10 @@ const id = z.string().max(BOUNDS.id);
 const ClaudeTurn = z.object({
   /** Our turn. */
   turn: id,
-  /** Claude took the prompt in. */
+  /** Claude took the prompt in: it may wait there behind what runs. */
   received: z.boolean(),
+  /** Claude has begun to answer it. */
+  begun: z.boolean().default(true),
 });
 export type ClaudeTurn = Readonly<z.infer<typeof ClaudeTurn>>;
 

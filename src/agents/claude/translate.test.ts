@@ -177,6 +177,24 @@ describe('who else speaks', () => {
     expect(claude.of('ended')[0]).not.toHaveProperty('turn');
   });
 
+  test('what it puts out while a prompt waits in its queue is of a turn that nobody asked for', () => {
+    const claude = start().running().result().prompt(NEXT).forget();
+    claude.lifecycle('queued', NEXT).messageStart().delta('Done.').text('Done.');
+    claude.bareResult({ origin: { kind: 'task-notification' } });
+    expect(claude.kinds).toEqual(['receipt', 'woke', 'text', 'text-done', 'ended']);
+    expect(claude.of('ended')[0]).not.toHaveProperty('turn');
+    claude.forget().lifecycle('started', NEXT).messageStart().delta('Yes.').text('Yes.').result({}, NEXT);
+    expect(claude.kinds).toEqual(['text', 'text-done', 'ended']);
+    expect(claude.of('ended')).toMatchObject([{ turn: NEXT }]);
+  });
+
+  test('a prompt that it takes into what it does by itself ends with that', () => {
+    const claude = start().running().result().prompt(NEXT).lifecycle('queued', NEXT).forget();
+    claude.tool('t1', 'Bash').returned('t1', 'ok').lifecycle('started', NEXT).text('Both.').result({}, NEXT);
+    expect(claude.kinds).toEqual(['woke', 'tool', 'tool-done', 'text-done', 'ended']);
+    expect(claude.of('ended')).toMatchObject([{ turn: NEXT }]);
+  });
+
   test('the end of a stream that was cut off wakes nobody', () => {
     const claude = start().running().result().forget();
     claude.event({ type: 'content_block_stop', index: 0 }).event({ type: 'message_stop' });

@@ -6,24 +6,25 @@ import { uuidOf } from '../../protocol/index.ts';
 import type { AgentCosts, TurnOutcome } from '../../session/ports.ts';
 import { voidBlocks } from './blocks.ts';
 import { namedIn, recordOf, stringOf, type Line } from './messages.ts';
-import { change, isWorking, write, type ClaudeState, type Work } from './state.ts';
+import { change, write, type ClaudeState, type Work } from './state.ts';
 
-/** Looks for the receipt of a prompt that has none yet; on most lines there is nothing to look for. */
+/** Looks for the receipt of a prompt that has none yet, and for its beginning; on most lines there is nothing to look for. */
 export function lookForReceipt(work: Work, line: Line): void {
-  const waiting = work.state.turns.filter((turn) => !turn.received);
+  const waiting = work.state.turns.filter((turn) => !turn.begun);
   if (waiting.length === 0) return;
   const command = line['type'] === 'command_lifecycle' ? stringOf(line['command_uuid']) : undefined;
   const answered = command === undefined ? namedIn(line) : [command];
   const echoed = line['type'] === 'user' ? stringOf(line['uuid']) : undefined;
+  const begins = command === undefined || line['state'] !== 'queued';
   for (const { turn } of waiting) {
     const uuid = uuidOf(turn);
     const isNamed = answered.includes(uuid);
     if (isNamed && !work.state.names) change(work, { names: true });
-    if (isNamed || uuid === echoed) markReceived(work, turn);
+    if (isNamed || uuid === echoed) markReceived(work, turn, begins);
   }
   if (work.state.names || !opensTurn(line)) return;
   const [first] = work.state.turns;
-  if (first !== undefined && !first.received) markReceived(work, first.turn);
+  if (first !== undefined && !first.received) markReceived(work, first.turn, true);
 }
 
 /**
@@ -36,11 +37,11 @@ function opensTurn(line: Line): boolean {
   return line['type'] === 'user' || (line['type'] === 'system' && line['subtype'] === 'init');
 }
 
-function markReceived(work: Work, turn: string): void {
-  change(work, {
-    turns: work.state.turns.map((open) => (open.turn === turn ? { ...open, received: true } : open)),
-  });
-  work.signals.push({ kind: 'receipt', turn });
+function markReceived(work: Work, turn: string, begun: boolean): void {
+  const known = work.state.turns.some((open) => open.turn === turn && open.received);
+  const received = { turn, received: true, begun };
+  change(work, { turns: work.state.turns.map((open) => (open.turn === turn ? received : open)) });
+  if (!known) work.signals.push({ kind: 'receipt', turn });
 }
 
 /** A message that waited was dropped, and gets no result. One that ran has had its result by now. */
@@ -63,10 +64,16 @@ function interruptLate(work: Work, line: Line): void {
   write(work, 'interrupt', (id) => ({ id }));
 }
 
-/** Claude puts something out. With nothing asked it has woken by itself: a background task ended. */
+/**
+ * Claude puts something out. With nothing asked it has woken by itself: a background task ended. So it has with prompts that it has not begun, in a version that
+ * names what it begins: they came as it had woken, and wait behind that. (Not where
+ * the first of them is being stopped: the interrupt met what Claude did by itself, and is said again as the message begins.)
+ */
 export function atWork(work: Work): void {
-  if (isWorking(work.state)) return;
-  change(work, { ...NEW_TURN, woken: true });
+  const { woken, turns, names, stopping } = work.state;
+  if (woken || turns.some(({ begun }) => begun) || (turns.length > 0 && (!names || stopping !== false)))
+    return;
+  change(work, turns.length === 0 ? { ...NEW_TURN, woken: true } : { woken: true });
   work.signals.push({ kind: 'woke' });
 }
 
@@ -79,7 +86,7 @@ export function writeSteers(work: Work): void {
   if (waiting.length === 0 || running.length === 0 || stopping) return;
   change(work, { waiting: [] });
   for (const turn of waiting) {
-    change(work, { turns: [...work.state.turns, { turn, received: false }] });
+    change(work, { turns: [...work.state.turns, { turn, received: false, begun: false }] });
     write(work, 'prompt', () => ({ turn }));
     work.signals.push({ kind: 'steer', turn, how: 'written' });
   }

@@ -102,21 +102,25 @@ function accepted(session: SessionHistory): Violation[] {
   );
 }
 
+/** Of which nothing has come yet, one may be set back: behind a turn that its agent begins by itself. */
 function oneAtATime(session: SessionHistory): Violation[] {
-  let running: string | undefined;
+  let running: { readonly turn: string | undefined; worked: boolean } | undefined;
   const found: Violation[] = [];
+  const say = (event: Event, what: string): void =>
+    void found.push({ promise: 'P1', session: session.id, turn: event.turn, what });
   for (const event of session.journal) {
     if (event.type === 'turn.started' && event.data['steered'] === undefined) {
-      if (running !== undefined && running !== event.turn)
-        found.push({
-          promise: 'P1',
-          session: session.id,
-          turn: event.turn,
-          what: `started while ${running} ran`,
-        });
-      running = event.turn;
+      const setBack = event.data['origin'] === 'agent' && running?.worked === false;
+      if (running !== undefined && running.turn !== event.turn && !setBack)
+        say(event, `started while ${running.turn ?? ''} ran`);
+      running = { turn: event.turn, worked: false };
     }
-    if (isEnding(event) && event.turn === running) running = undefined;
+    if (isWork(event)) {
+      if (running !== undefined && running.turn !== event.turn)
+        say(event, `${event.type} at ${String(event.seq)} while ${running.turn ?? ''} ran`);
+      else if (running !== undefined) running.worked = true;
+    }
+    if (isEnding(event) && event.turn === running?.turn) running = undefined;
   }
   return found;
 }

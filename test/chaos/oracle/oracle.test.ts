@@ -126,7 +126,16 @@ test('P1: a turn that starts again behind something that came of it, and one tha
   };
   expect(again(5)).toEqual(['P1 started again at 6, behind message.delta at 5']);
   expect(again(4)).toEqual([]);
-  expect(again(4, 'trn_2')).toEqual(['P1 0 endings: ', 'P1 started while trn_1 ran']);
+  expect(again(5, 'trn_2')).toContain('P1 started while trn_1 ran');
+  expect(again(4, 'trn_2')).toContain('P1 message.delta at 6 while trn_2 ran');
+});
+
+test('P1: what an agent begins by itself as a message is written goes before it', () => {
+  const started = (turn: string, origin: string): Event => event(0, 'turn.started', { origin }, turn);
+  const ended = event(0, 'turn.completed', { stopReason: 'end_turn', text: '' }, 'trn_2');
+  const before = [started('trn_2', 'agent'), ended, started('trn_1', 'user')];
+  const journal = GOOD.toSpliced(4, 0, ...before).map((one, index) => ({ ...one, seq: index + 1 }));
+  expect(found({ journal })).toEqual([]);
 });
 
 test('P1: a turn shown otherwise than it ended', () => {

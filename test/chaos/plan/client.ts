@@ -94,7 +94,7 @@ function stepsOf(
     if (dice.chance(0.05)) steps.push({ kind: 'change', pauseMs: 0, change: changeOf(dice, asks) });
     const marker = `m${String(place)}x${String(number)}x`;
     const message = planMessage(dice, { agent, marker, faults, floods });
-    const behind = woken ? { ...message, expects: beside(message.expects) } : message;
+    const behind = woken && agent === 'codex' ? { ...message, expects: beside(message.expects) } : message;
     steps.push(sendOf(dice, spoiled ? { ...behind, calm: false } : behind, pauseMs));
     spoiled ||= SPOILS.test(message.fault ?? '');
     woken ||= message.fault?.includes('woke') === true;
