@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createSecretStore, type SessionSecrets } from './secrets.ts';
+import { createSecretStore, sessionsIn, type SessionSecrets } from './secrets.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -32,6 +32,9 @@ test('what a process must not be heard to say goes with it, and is no session', 
   const next = createSecretStore({ directory, persist: true });
   expect(next.kept('rt_1')).toEqual(['made-up-1', 'made-up-2']);
   expect([next.kept('rt_2'), next.get('rt_1').env]).toEqual([[], {}]);
+  next.put('ses_1', SECRETS);
+  expect(sessionsIn(directory)).toEqual(['ses_1']);
+  next.remove('ses_1');
   next.sweep((owner) => owner === 'rt_1');
   expect(next.kept('rt_1')).toHaveLength(2);
   next.remove('rt_1');

@@ -198,7 +198,8 @@ export function hasSealed(directory: string): boolean {
 
 /** Sessions that have values in this directory. */
 export function sessionsIn(directory: string): readonly string[] {
-  return filesIn(directory).map((name) => nameOf(name));
+  const owners = filesIn(directory).map((name) => nameOf(name));
+  return owners.filter((owner) => !owner.endsWith(keptName('')));
 }
 
 interface ValuesFile {
