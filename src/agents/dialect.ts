@@ -34,6 +34,8 @@ export interface AgentSettings {
   readonly toolEnv?: Readonly<Record<string, string>>;
   /** Absolute paths that its tools are to keep out of, with all that is below, as far as the agent can be told so. */
   readonly closed?: readonly string[];
+  /** Whether its sandbox, too, is to keep it out of them, where that has a price. */
+  readonly closedInSandbox?: boolean;
   /** Values in here that nobody may read in what the agent says. */
   readonly secrets?: readonly string[];
   /** Servers that the session brings along, besides those of the agent's own configuration; absent for none. */

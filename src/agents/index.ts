@@ -24,6 +24,7 @@ export type * from './dialect.ts';
 export { inUse, Owners, type Conversation, type Held, type Holder } from './owners.ts';
 export { secretsOf } from './secrets.ts';
 export type { StartKey } from './ahead.ts';
+export { spellingsOf } from './closed.ts';
 
 /** A dialect whose state is its own business. */
 export type AnyDialect = Dialect<unknown>;
@@ -65,8 +66,10 @@ export interface AgentsOptions {
   readonly limits: RuntimeLimits;
   /** Variables that go to every agent besides the allow-list (`agents.env`). */
   readonly extraEnv?: readonly string[];
-  /** Absolute paths that an agent is to keep out of, by agent. */
-  readonly closed?: Readonly<Record<string, readonly string[]>>;
+  /** Absolute paths that agents are to keep out of. */
+  readonly closed?: readonly string[];
+  /** Agents whose sandbox is to keep them out, too. */
+  readonly closedInSandbox?: readonly string[];
 }
 
 /** What a session brings to the start of its agent. */
@@ -138,9 +141,9 @@ export function createAgents(options: AgentsOptions): Agents {
     const env = environment({ agent, env: asked, agentOptions: rest.agentOptions, credentials });
     const servers = start.mcp?.servers;
     const secrets = secretsOf({ env, credentials, ...(servers === undefined ? {} : { servers }) });
-    const { limits } = options;
-    const closed = options.closed?.[agent] ?? [];
-    const settings: AgentSettings = { ...rest, env, secrets, limits, closed };
+    const { limits, closed = [] } = options;
+    const closedInSandbox = options.closedInSandbox?.includes(agent) === true;
+    const settings: AgentSettings = { ...rest, env, secrets, limits, closed, closedInSandbox };
     const { path, available } = await look(agent, false, env);
     return { settings, binary: available && path !== undefined ? { path } : undefined };
   };

@@ -51,7 +51,8 @@ export function assembleHost(options: AssembleOptions): SessionHost {
     paths: pathsOf(config),
     limits,
     extraEnv: config.agents.env,
-    closed: { claude: closed, ...(config.agents.codex?.closeHome === true ? { codex: closed } : {}) },
+    closed,
+    closedInSandbox: config.agents.codex?.closeHome === true ? ['codex'] : [],
   });
   const credentials = credentialSource(options);
   const secrets = forgetting(options, credentials);

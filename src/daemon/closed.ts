@@ -2,7 +2,7 @@
  * The home of this daemon is closed to its agents: its token opens the API, its `secrets/` are other sessions'. What of that a call can be seen to want is
  * denied here, whatever the rules and the mode say; what the agents themselves keep out of it stands in `docs/security.md`.
  */
-import { relative } from 'node:path';
+import { spellingsOf } from '../agents/index.ts';
 import { compilePolicy, judge, type Call, type Verdict, type Workspace } from '../policy/index.ts';
 
 /** `closed`: absolute paths; `userHome`: what `~` is for the agents. */
@@ -29,12 +29,6 @@ export function closedTo(
 /** A path whose name has a wildcard's letter in it is meant as it stands. */
 function globOf(path: string): string {
   return path.replaceAll(/[*?[\]{}\\]/g, '?');
-}
-
-function spellingsOf(path: string, userHome: string | undefined): string[] {
-  const below = userHome === undefined ? '..' : relative(userHome, path);
-  if (below === '' || below.startsWith('..')) return [path];
-  return [path, `~/${below}`, `$HOME/${below}`, `\${HOME}/${below}`];
 }
 
 function commandOf({ input }: Call): string {

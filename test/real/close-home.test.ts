@@ -1,6 +1,6 @@
 /** `agents.codex.closeHome`: the sandbox of the unmodified Codex keeps what it runs without asking out of the home of Pilotlight. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { FakeModel } from '../../src/testing/index.ts';
 import { checkJournal, gone, TestDaemon } from '../support/daemon.ts';
@@ -23,6 +23,12 @@ async function open(mode: string): Promise<string> {
   return daemon.session('codex', { cwd: real.cwd, env: real.codex.env, mode, trust: true });
 }
 
+/** A file of the home, in words that do not name the home as it is: of those that do, Codex itself runs none. */
+function inHome(file = ''): string {
+  const { path } = daemon.home;
+  return `${dirname(path)}/''${basename(path)}/${file}`;
+}
+
 /** Runs it and says what the model was told of it. */
 async function ran(session: string, command: string): Promise<string> {
   const from = model.requests.length;
@@ -40,9 +46,9 @@ test('what it runs unasked reads nothing of the home, by a link neither; its wor
   const session = await open('acceptEdits');
   const tries = async (file: string): Promise<void> => {
     for (const command of [
-      `cat ${token}`,
-      `ln -sfn ${daemon.home.path} link && cat link/token`,
-      `ls ${daemon.home.path}`,
+      `cat ${inHome('token')}`,
+      `ln -sfn ${inHome()} link && cat link/token`,
+      `ls ${inHome()}`,
     ]) {
       const told = await ran(session, command);
       expect(told).not.toContain(text);
@@ -63,10 +69,10 @@ test('a session that becomes one with another sandbox is kept out as before', as
   const token = join(daemon.home.path, 'token');
   const text = readFileSync(token, 'utf8').trim();
   const session = await open('plan');
-  expect(await ran(session, `cat ${token}`)).not.toContain(text);
+  expect(await ran(session, `cat ${inHome('token')}`)).not.toContain(text);
   const { status } = await daemon.request('PATCH', `/v1/sessions/${session}`, { mode: 'acceptEdits' });
   expect(status).toBe(200);
-  expect(await ran(session, `cat ${token}`)).not.toContain(text);
+  expect(await ran(session, `cat ${inHome('token')}`)).not.toContain(text);
   await ran(session, 'touch allowed-now');
   expect(existsSync(join(real.cwd, 'allowed-now'))).toBe(true);
 });
@@ -104,7 +110,7 @@ test('turned on while agents run: for each conversation that is opened from then
   const token = join(daemon.home.path, 'token');
   const text = readFileSync(token, 'utf8').trim();
   const reads = async (session: string): Promise<boolean> =>
-    (await ran(session, `cat ${token}`)).includes(text);
+    (await ran(session, `cat ${inHome('token')}`)).includes(text);
   const pidOf = async (session: string): Promise<unknown> =>
     (await daemon.events(session)).findLast(({ type }) => type === 'runtime.started')?.data['pid'];
   const on = readFileSync(config, 'utf8');
@@ -122,6 +128,6 @@ test('turned on while agents run: for each conversation that is opened from then
   await daemon.stop();
   daemon = await TestDaemon.start(daemon.home);
   // Its conversation holds the words of before, so only what is answered now counts.
-  const ending = await daemon.turn(before, `run: cat ${token}`);
+  const ending = await daemon.turn(before, `run: cat ${inHome('token')}`);
   expect(ending.data['text']).toMatch(/denied/i);
 });

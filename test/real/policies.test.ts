@@ -130,8 +130,7 @@ for (const agent of ['claude', 'codex'] as const) {
     test('the home of Pilotlight is closed to its agents, by file tools and by commands', async () => {
       const token = join(daemon.home.path, 'token');
       const text = readFileSync(token, 'utf8').trim();
-      // What Codex runs without asking: close-home.test.ts.
-      for (const mode of agent === 'claude' ? ['default', 'bypass'] : ['default']) {
+      for (const mode of ['default', 'acceptEdits', 'plan', 'readOnly', 'bypass']) {
         const session = await open(agent, { mode });
         const from = model.requests.length;
         if (agent === 'claude') await daemon.turn(session, `read: ${token}`);
@@ -140,6 +139,9 @@ for (const agent of ['claude', 'codex'] as const) {
         expect(String(ending.data['text'])).toMatch(/denied|rejected|closed/i);
         const said = model.requests.slice(from).map(({ body }) => JSON.stringify(body));
         expect(said.join('')).not.toContain(text);
+        const events = await daemon.events(session);
+        if (agent === 'codex')
+          expect(events.filter(({ data }) => data['code'] === 'home_closed')).toHaveLength(1);
         await daemon.request('DELETE', `/v1/sessions/${session}`);
       }
     });

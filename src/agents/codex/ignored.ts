@@ -7,6 +7,7 @@
 export const OPTED_OUT: readonly string[] = [
   'app/list/updated',
   'fs/changed',
+  'hook/started',
   'item/fileChange/outputDelta',
   'item/fileChange/patchUpdated',
   'item/plan/delta',
@@ -31,8 +32,6 @@ export const IGNORED: ReadonlySet<string> = new Set([
   'externalAgentConfig/import/progress',
   'fuzzyFileSearch/sessionCompleted',
   'fuzzyFileSearch/sessionUpdated',
-  'hook/completed',
-  'hook/started',
   'item/autoApprovalReview/completed',
   'item/autoApprovalReview/started',
   'item/commandExecution/terminalInteraction',

@@ -2,6 +2,7 @@
  * Notifications about the process, the account and the threads of subagents. They can come at any time, also before the first thread:
  * the handshake hears them with the same function. Pure.
  */
+import { hookCompleted } from './guard.ts';
 import { adopt } from './items.ts';
 import {
   McpStatus,
@@ -34,6 +35,7 @@ const HANDLERS = new Map<string, (work: Work, params: Params) => void>([
   ['thread/started', threadStarted],
   ['account/rateLimits/updated', rateLimits],
   ['mcpServer/startupStatus/updated', mcpStatus],
+  ['hook/completed', hookCompleted],
   ['warning', warning],
   ['guardianWarning', warning],
   ['deprecationNotice', (work, params) => summary(work, 'agent_deprecation', params)],

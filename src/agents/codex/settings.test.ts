@@ -12,6 +12,7 @@ const SETTINGS: AgentSettings = {
   env: {},
   limits: { inactivityTimeoutMs: 1, requestTimeoutMs: 1, threadTimeoutMs: 1 },
   closed: CLOSED,
+  closedInSandbox: true,
 };
 const PLAIN = { model_provider: null, model_providers: {} };
 
@@ -57,8 +58,8 @@ describe('a thread that is to be kept out of paths', () => {
   });
 });
 
-test('without such paths nothing is said of permissions', () => {
-  const thread = threadSettings({ ...SETTINGS, closed: [] }, PLAIN);
+test('where its sandbox need not, nothing is said of permissions', () => {
+  const thread = threadSettings({ ...SETTINGS, closedInSandbox: false }, PLAIN);
   expect(thread).toMatchObject({ sandbox: 'workspace-write' });
   expect(JSON.stringify(thread)).not.toContain('permissions');
 });

@@ -4,6 +4,7 @@
  */
 import type { SessionMode } from '../../protocol/index.ts';
 import type { AgentSettings, Json } from '../dialect.ts';
+import { guard } from './guard.ts';
 import type { ConfigView } from './messages.ts';
 import { mcpTables } from './mcp.ts';
 import { codexOptions, type CodexOptions } from './plan.ts';
@@ -48,7 +49,7 @@ function limitsOf(settings: AgentSettings, seen: ConfigView | undefined): Table 
 
 /** Whether profiles say what may not be read. */
 export function isClosing(settings: AgentSettings, seen: ConfigView | undefined): boolean {
-  return (settings.closed ?? []).length > 0 && isPlain(settings, seen);
+  return settings.closedInSandbox === true && isPlain(settings, seen);
 }
 
 const PROFILES: Readonly<Record<Sandbox, { readonly name: string; readonly base: string } | undefined>> = {
@@ -117,6 +118,7 @@ const ASKS: ReadonlySet<SessionMode> = new Set(['default', 'acceptEdits', 'bypas
 function threadConfig(settings: AgentSettings, options: CodexOptions, seen: ConfigView | undefined): Table {
   const given: Record<string, Json> = {
     ...options.config,
+    ...guard(settings, options.config?.['hooks']),
     ...projects(settings.trust),
     ...profilesOf(settings, seen),
     ...mcpTables(settings.mcp?.servers ?? {}),
