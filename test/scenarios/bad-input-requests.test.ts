@@ -237,6 +237,11 @@ test('an image that is none is refused with why, and no turn is made', async () 
     { type: 'text', text: 'look' },
     { type: 'image', mediaType, data },
   ];
+  // The end of a PNG is its last 12 bytes; of the others only beginnings stand here.
+  const cut = (bytes: string, as: 'base64' | 'hex'): string =>
+    Buffer.from(bytes, as)
+      .subarray(0, as === 'base64' ? -12 : undefined)
+      .toString('base64');
   const huge = `${PNG.slice(0, 24)}${'A'.repeat(7_000_000)}`;
   const wrong: readonly (readonly [unknown[], RegExp])[] = [
     [image(''), /not base64/],
@@ -245,6 +250,10 @@ test('an image that is none is refused with why, and no turn is made', async () 
     [image('AAAAAAAA'), /does not begin as image\/png/],
     [image(PNG, 'image/jpeg'), /does not begin as image\/jpeg/],
     [image(huge), /over 5 MB/],
+    [image(cut(PNG, 'base64')), /its end is missing/],
+    [image(cut('ffd8ffe000104a46494600', 'hex'), 'image/jpeg'), /its end is missing/],
+    [image(cut('474946383961010001000000002c00', 'hex'), 'image/gif'), /its end is missing/],
+    [image(cut('52494646ff0000005745425056503820', 'hex'), 'image/webp'), /its end is missing/],
     [image(PNG, 'image/tiff'), /input/],
   ];
   for (const [input, why] of wrong) {
