@@ -291,37 +291,45 @@ test('claude: a steer while text streams waits for the next tool', async () => {
   expect(events.find((event) => event.turn === steer && event.type.endsWith('completed'))).toBeDefined();
 });
 
-test('claude: what it does by itself as a message is written is a turn of its own, and the message has its answer', async () => {
-  const session = await open('claude', { mode: 'bypass' });
-  const [gate, file] = [fresh(), join(real.cwd, fresh())];
-  const command = `until [ -e ${file} ]; do sleep 0.05; done`;
-  const held = { holdHeaders: gate, text: 'Awake by myself' };
-  // In the second round of its tool calls: the first is of the message before.
-  model.setScenario({ rules: [{ when: ({ unprompted }) => unprompted, reply: [held, held] }] });
-  const begun = `tool: Bash ${JSON.stringify({ command, run_in_background: true })}\nsay Started`;
-  const first = await daemon.turn(session, begun);
-  writeFileSync(file, '');
-  await model.waitForRequest(({ unprompted }) => unprompted);
-  // It works, and has put nothing out yet.
-  const mine = await daemon.send(session, 'say mine');
-  await daemon.follow(session, (event) => event.type === 'turn.started' && event.turn === mine);
-  model.release(gate);
-  const events = await daemon.ending(session, mine);
-  model.setScenario(undefined);
-  checkJournal(events);
-  const own = events.find((event) => event.data['origin'] === 'agent')?.turn;
-  const said = (turn: string | undefined): unknown[] =>
-    events
-      .filter((event) => event.turn === turn && event.type === 'message.completed')
-      .map(({ data }) => data['text']);
-  expect(said(own)).toEqual(['Awake by myself']);
-  expect(said(mine)).toEqual(['mine']);
-  expect(events.filter(isEnding).map(({ type, turn }) => [type, turn])).toEqual([
-    ['turn.completed', first.turn],
-    ['turn.completed', own],
-    ['turn.completed', mine],
-  ]);
-});
+test.each([false, true])(
+  'claude: what it does by itself as a message is written is a turn of its own, and the message has its answer (behind kill -9 of the daemon: %s)',
+  async (killed) => {
+    const session = await open('claude', { mode: 'bypass' });
+    const [gate, file] = [fresh(), join(real.cwd, fresh())];
+    const command = `until [ -e ${file} ]; do sleep 0.05; done`;
+    const held = { holdHeaders: gate, text: 'Awake by myself' };
+    // In the second round of its tool calls: the first is of the message before.
+    model.setScenario({ rules: [{ when: ({ unprompted }) => unprompted, reply: [held, held] }] });
+    const begun = `tool: Bash ${JSON.stringify({ command, run_in_background: true })}\nsay Started`;
+    const first = await daemon.turn(session, begun);
+    model.forget();
+    writeFileSync(file, '');
+    await model.waitForRequest(({ unprompted }) => unprompted);
+    // It works, and has put nothing out yet.
+    const mine = await daemon.send(session, 'say mine');
+    await daemon.follow(session, (event) => event.type === 'turn.started' && event.turn === mine);
+    if (killed) {
+      await daemon.kill9();
+      daemon = await TestDaemon.takeOver(home);
+    }
+    model.release(gate);
+    const events = await daemon.ending(session, mine);
+    model.setScenario(undefined);
+    checkJournal(events);
+    const own = events.find((event) => event.data['origin'] === 'agent')?.turn;
+    const said = (turn: string | undefined): unknown[] =>
+      events
+        .filter((event) => event.turn === turn && event.type === 'message.completed')
+        .map(({ data }) => data['text']);
+    expect(said(own)).toEqual(['Awake by myself']);
+    expect(said(mine)).toEqual(['mine']);
+    expect(events.filter(isEnding).map(({ type, turn }) => [type, turn])).toEqual([
+      ['turn.completed', first.turn],
+      ['turn.completed', own],
+      ['turn.completed', mine],
+    ]);
+  },
+);
 
 for (const agent of ['claude', 'codex'] as const) {
   test(`${agent}: mode and model are changed on the process that runs: the mode is obeyed, the model is asked for, and it remembers`, async () => {
