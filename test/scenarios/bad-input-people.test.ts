@@ -247,7 +247,11 @@ test('stopped by two at once, one of whom does not wait: both exit with 0 and at
   const session = await first.session('claude');
   const turn = await first.send(session, 'tool-hang');
   await first.follow(session, ({ type }) => type === 'tool.started');
-  const stopped = await Promise.all([cli(own, ['stop', '--json']), cli(own, ['stop', '--json', '--now'])]);
+  const waiting = cli(own, ['stop', '--json']);
+  // The first has been heard: nothing new is taken any more.
+  const busy = { input: 'say no' };
+  while ((await first.request('POST', `/v1/sessions/${session}/turns`, busy)).status === 409);
+  const stopped = await Promise.all([waiting, cli(own, ['stop', '--json', '--now'])]);
   expect(stopped.map(({ code }) => code)).toEqual([0, 0]);
   expect(marked(own.root)).toEqual([]);
   const next = await TestDaemon.start(own);

@@ -7,6 +7,8 @@ import { answers, ended, keeperLives, launch, ownCommand, recordedDaemon, silent
 import type { Options } from '../options.ts';
 
 const STOP_MS = 60_000;
+/** For a daemon that does not answer any more to be gone. */
+const LAST_MS = 3_000;
 
 export async function run(context: Context, _args: readonly unknown[], options: Options): Promise<number> {
   const { output, home } = context;
@@ -15,8 +17,14 @@ export async function run(context: Context, _args: readonly unknown[], options: 
   const daemon = await answers(home);
   if (daemon === undefined) return withoutDaemon(context);
   if (!now) output.note('Stopping: running turns may take up to 30 s (--now does not wait).');
-  const client = await connectHome({ home, retryMs: 0 });
-  await client.stop({ now });
+  try {
+    const client = await connectHome({ home, retryMs: 0 });
+    await client.stop({ now });
+  } catch (error) {
+    // Somebody else may have stopped it meanwhile.
+    const silent = error instanceof PilotlightError && error.code === 'no_daemon';
+    if (!silent || !(await ended(daemon, LAST_MS))) throw error;
+  }
   if (!(await ended(daemon, STOP_MS)))
     throw new PilotlightError('internal', `The daemon ${String(daemon.pid)} did not end`, {
       fix: '`pilotlight logs` may say why.',
