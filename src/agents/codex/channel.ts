@@ -6,7 +6,7 @@ import { PilotlightError, VERSION } from '../../protocol/index.ts';
 import type { AgentSignal } from '../../session/ports.ts';
 import type { z } from 'zod';
 import type { AgentSettings, Greeted, HandshakeChannel, Json } from '../dialect.ts';
-import { OPTED_OUT } from './ignored.ts';
+import { IGNORED } from './ignored.ts';
 import { ConfigRead, Initialized, ThreadOpened, type ConfigView, type RpcError } from './messages.ts';
 import { codexOptions } from './plan.ts';
 import { talkTo, type Talk } from './requester.ts';
@@ -50,7 +50,7 @@ export async function initialize(talk: Talk): Promise<string | undefined> {
       capabilities: {
         experimentalApi: true,
         requestAttestation: false,
-        optOutNotificationMethods: [...OPTED_OUT],
+        optOutNotificationMethods: [...IGNORED],
       },
     },
     'request',

@@ -1,40 +1,27 @@
 /**
- * The notifications that Codex sends and that say nothing a session needs. Anything neither here nor handled is a notice: Codex has
- * grown and it should be seen. From `codex app-server generate-ts --experimental` of 0.169.0.
+ * The notifications of Codex that say nothing a session needs: named at `initialize`, so that they are not even sent (`turn/diff/updated` alone repeats the whole diff at
+ * every change), and passed over where they come all the same. Anything neither here nor handled is a notice: Codex has grown and it should be seen. From
+ * `codex app-server generate-ts --experimental` of 0.169.0.
  */
-
-/** Not even sent: named at `initialize`. `turn/diff/updated` alone repeats the whole diff at every change. */
-export const OPTED_OUT: readonly string[] = [
-  'app/list/updated',
-  'fs/changed',
-  'hook/started',
-  'item/fileChange/outputDelta',
-  'item/fileChange/patchUpdated',
-  'item/plan/delta',
-  'project/changed',
-  'rawResponse/completed',
-  'rawResponseItem/completed',
-  'remoteControl/status/changed',
-  'skills/changed',
-  'thread/prediction/updated',
-  'thread/readState/changed',
-  'turn/diff/updated',
-];
-
 export const IGNORED: ReadonlySet<string> = new Set([
-  ...OPTED_OUT,
   'account/gatewayOAuth/changed',
   'account/login/completed',
   'account/updated',
+  'app/list/updated',
   'autoApprovalReview/strictReviewRequired',
   'command/exec/outputDelta',
   'externalAgentConfig/import/completed',
   'externalAgentConfig/import/progress',
+  'fs/changed',
   'fuzzyFileSearch/sessionCompleted',
   'fuzzyFileSearch/sessionUpdated',
+  'hook/started',
   'item/autoApprovalReview/completed',
   'item/autoApprovalReview/started',
   'item/commandExecution/terminalInteraction',
+  'item/fileChange/outputDelta',
+  'item/fileChange/patchUpdated',
+  'item/plan/delta',
   'mcpServer/event/stream/notification',
   'mcpServer/oauthLogin/completed',
   'model/safetyBuffering/updated',
@@ -43,6 +30,11 @@ export const IGNORED: ReadonlySet<string> = new Set([
   'modelProvider/authRecoveryStarted',
   'process/exited',
   'process/outputDelta',
+  'project/changed',
+  'rawResponse/completed',
+  'rawResponseItem/completed',
+  'remoteControl/status/changed',
+  'skills/changed',
   'thread/archived',
   'thread/attachment/updated',
   'thread/deleted',
@@ -51,8 +43,10 @@ export const IGNORED: ReadonlySet<string> = new Set([
   'thread/goal/cleared',
   'thread/goal/updated',
   'thread/name/updated',
+  'thread/prediction/updated',
   'thread/project/updated',
   'thread/queue/changed',
+  'thread/readState/changed',
   'thread/realtime/closed',
   'thread/realtime/error',
   'thread/realtime/item/completed',
@@ -68,6 +62,7 @@ export const IGNORED: ReadonlySet<string> = new Set([
   'thread/section/changed',
   'thread/status/changed',
   'thread/unarchived',
+  'turn/diff/updated',
   'turn/moderationMetadata',
   'windows/worldWritableWarning',
   'windowsSandbox/setupCompleted',
