@@ -2,18 +2,18 @@
 import type { Living } from './living.ts';
 import type { Quiet } from './quiet.ts';
 
-/** Resolves when every process is gone, or when each of the two steps has taken `graceMs`. */
+/** Resolves when every process is gone and its end is in the journal, or when each of the two waits has taken its time. */
 export async function endAll(
   quiet: Quiet,
   living: Pick<Living, 'sessions' | 'runtimes'>,
-  graceMs: number,
+  { turnsMs, processesMs }: { readonly turnsMs: number; readonly processesMs: number },
 ): Promise<void> {
-  await quiet.until(() => living.sessions.every(({ state }) => state.turn.kind === 'none'), graceMs);
+  await quiet.until(() => living.sessions.every(({ state }) => state.turn.kind === 'none'), turnsMs);
   const left = living.sessions.filter(
     ({ state }) => state.turn.kind !== 'none' || state.runtime.kind !== 'none',
   );
   await Promise.allSettled(
     left.map((session) => session.submit({ kind: 'retire', reason: 'shutdown', by: { kind: 'shutdown' } })),
   );
-  await quiet.until(() => living.runtimes.length === 0, graceMs);
+  await quiet.until(() => living.runtimes.length === 0, processesMs);
 }

@@ -232,7 +232,8 @@ export class SessionHost implements Host {
   async drain(graceMs: number): Promise<void> {
     this.#draining = true;
     this.#living.cool();
-    await endAll(this.#quiet, this.#living, graceMs);
+    const processesMs = Math.max(graceMs, this.#ports.limits.endTimeoutMs);
+    await endAll(this.#quiet, this.#living, { turnsMs: graceMs, processesMs });
     this.#living.slots.close();
   }
 

@@ -35,6 +35,8 @@ export class MemoryKeeper {
   #pids = 0;
   /** Whoever is ended from now on stays: told as what could not be ended. */
   unendable = false;
+  /** What a child that is to end still does before it leaves. */
+  leaving: () => Promise<void> = () => Promise.resolve();
   /** Every line that a child received, in order. */
   readonly received: string[] = [];
 
@@ -155,7 +157,7 @@ export class MemoryKeeper {
       end: () => {
         if (kept.ended) return;
         kept.ended = true;
-        queueMicrotask(() => {
+        void this.leaving().then(() => {
           if (!this.unendable) return this.#exit(kept, 0);
           const stuck = [{ pid: kept.pid, startTime: '1' }];
           kept.exit ??= { code: undefined, signal: undefined, stderrTail: '', stuck };
