@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { command, pilotlight, said } from '../support/command.ts';
@@ -206,6 +206,32 @@ test('ls, show, events, export', async () => {
   await pl('close', id);
   expect((await pl('ls')).stdout).not.toContain(id);
   expect((await pl('ls', '--all')).stdout).toContain(id);
+});
+
+test('export: a message that waited stands before its own answer, one that waits still at the end', async () => {
+  const id = await create();
+  const gates = ['first', 'last'].map((name) => join(home.root, `gate-${name}`));
+  await pl('send', id, `hold ${gates[0] ?? ''}`, '--no-wait');
+  await pl('send', id, 'say queued', '--when-busy', 'queue', '--no-wait');
+  const taken = (await pl('send', id, 'say taken', '--when-busy', 'queue', '--no-wait')).stdout.trim();
+  const last = await pl('send', id, `hold ${gates[1] ?? ''}`, '--when-busy', 'queue', '--no-wait');
+  await pl('send', id, 'say later', '--when-busy', 'queue', '--no-wait');
+  await daemon.request('DELETE', `/v1/sessions/${id}/turns/${taken}`);
+  writeFileSync(gates[0] ?? '', '');
+  const turn = last.stdout.trim();
+  await daemon.follow(id, (event) => event.turn === turn && event.type === 'message.delta');
+  const exported = JSON.parse((await pl('export', id)).stdout);
+  expect(exported.conversation).toEqual([
+    { role: 'user', text: `hold ${gates[0] ?? ''}` },
+    { role: 'user', text: 'say taken' },
+    { role: 'ending', text: 'interrupted' },
+    { role: 'agent', text: 'holding on \nand going on' },
+    { role: 'user', text: 'say queued' },
+    { role: 'agent', text: 'queued' },
+    { role: 'user', text: `hold ${gates[1] ?? ''}` },
+    { role: 'user', text: 'say later' },
+  ]);
+  await pl('close', id);
 });
 
 test('interrupt ends the running turn; with none it is exit 5', async () => {

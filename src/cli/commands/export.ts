@@ -27,23 +27,34 @@ export async function run(
 
 type Piece = { readonly role: 'user' | 'agent' | 'tool' | 'ending'; readonly text: string };
 
+/** Each message stands where its turn began, before what was said to it: one that waited in the queue does not stand where it was sent. */
 function conversation(events: readonly SessionEvent[]): Piece[] {
-  return events.flatMap((event): Piece[] => {
+  const waiting = new Map<string, Piece>();
+  const begun = (turn: string | undefined): Piece[] => {
+    const piece = waiting.get(turn ?? '');
+    waiting.delete(turn ?? '');
+    return piece === undefined ? [] : [piece];
+  };
+  const pieces = events.flatMap((event): Piece[] => {
     switch (event.type) {
       case 'turn.queued':
-        return [{ role: 'user', text: inputText(event.data.input) }];
+        waiting.set(event.turn ?? '', { role: 'user', text: inputText(event.data.input) });
+        return [];
+      case 'turn.started':
+        return begun(event.turn);
       case 'message.completed':
         return event.data.parent === undefined ? [{ role: 'agent', text: event.data.text }] : [];
       case 'tool.started':
         return [{ role: 'tool', text: `${event.data.name} ${JSON.stringify(event.data.input)}` }];
       case 'turn.failed':
-        return [{ role: 'ending', text: `failed: ${event.data.message}` }];
+        return [...begun(event.turn), { role: 'ending', text: `failed: ${event.data.message}` }];
       case 'turn.interrupted':
-        return [{ role: 'ending', text: 'interrupted' }];
+        return [...begun(event.turn), { role: 'ending', text: 'interrupted' }];
       default:
         return [];
     }
   });
+  return [...pieces, ...waiting.values()];
 }
 
 function markdown(agent: string, events: readonly SessionEvent[]): string {
