@@ -6,7 +6,7 @@ import { VERSION } from '../protocol/version.ts';
 import { explain, UsageError } from './exit.ts';
 import type { Options } from './options.ts';
 import { createOutput } from './output.ts';
-import { guardPipes } from './pipe.ts';
+import { guardPipes, written } from './pipe.ts';
 import type { Context, GlobalOptions } from './context.ts';
 
 type Run = (
@@ -24,7 +24,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   });
   try {
     await program.parseAsync([...argv], { from: 'user' });
-    return code;
+    return written(code);
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return 0;
@@ -36,7 +36,8 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 function usageObject(message: string): string {
   const fix = '`pilotlight --help` shows the commands.';
-  return JSON.stringify({ error: { code: 'usage', message: message.replace(/^error: /, ''), fix } });
+  const said = message === '(outputHelp)' ? 'a command is missing' : message.replace(/^error: /, '');
+  return JSON.stringify({ error: { code: 'usage', message: said, fix } });
 }
 
 function build(done: (code: number) => void): Command {

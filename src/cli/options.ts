@@ -16,8 +16,8 @@ export function textOf(options: Options, key: string): string | undefined {
 export function numberOf(options: Options, key: string): number | undefined {
   const value = options[key];
   if (value === undefined) return undefined;
-  const number = Number(value);
-  if (!Number.isInteger(number) || number < 0)
+  const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : Number.NaN;
+  if (!Number.isSafeInteger(number))
     throw new UsageError(`${flagOf(key)} wants a whole number, not ${JSON.stringify(value)}`);
   return number;
 }

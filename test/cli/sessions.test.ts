@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { command, pilotlight, said } from '../support/command.ts';
+import { command, pilotlight, said, shell } from '../support/command.ts';
 import type { TestDaemon } from '../support/daemon.ts';
 import { testHome, type TestHome } from '../support/daemon.ts';
 import { daemonForAll } from '../support/for-all.ts';
@@ -283,6 +283,51 @@ describe('attach', () => {
   });
 });
 
+test.each([
+  ['events', []],
+  ['events', ['--json']],
+  ['export', []],
+  ['ls', ['--json']],
+  ['send', ['say gone']],
+])('what cannot be written is no success: %s %j to a full disk is exit 1 and says so', async (name, more) => {
+  const id = await create();
+  await pl('send', id, 'say one');
+  const words = [name, ...(name === 'ls' ? [] : [id]), ...more].map((word) => `'${word}'`).join(' ');
+  const { code, stderr } = await shell(home, `pilotlight ${words} > /dev/full`);
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: expect.stringMatching(/^pilotlight: stdout cannot be written: ENOSPC.*\n/),
+  });
+  await pl('close', id);
+});
+
+test.each([['events'], ['events', '--follow'], ['attach']])(
+  'a place behind the end is exit 1 and says where the end is: %j %j',
+  async (name, ...more) => {
+    const id = await create();
+    const { code, stderr } = await pl(name, id, '--from', '9999', ...more);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/9999.*\n.*the end is at \d/),
+    });
+    await pl('close', id);
+  },
+);
+
+test('nothing to do is wrong usage that says what is missing, with --json too', async () => {
+  const { code, stdout } = await pl('--json');
+  expect(code).toBe(2);
+  expect(JSON.parse(stdout).error).toMatchObject({ code: 'usage', message: 'a command is missing' });
+});
+
+test('--session of a session that there is not: not told as one that was kept', async () => {
+  const { code, stderr } = await pl('run', 'x', '--session', 'ses_none');
+  expect({ code, stderr }).toMatchObject({
+    code: 4,
+    stderr: expect.stringMatching(/^pilotlight: There is no session/),
+  });
+});
+
 test('wrong usage is exit 2, with --json one object on stdout', async () => {
   for (const args of [
     ['nonsense'],
@@ -290,6 +335,8 @@ test('wrong usage is exit 2, with --json one object on stdout', async () => {
     ['run', 'x', '--odd'],
     ['new', '--agent', 'claude', '--mode', 'odd'],
     ['new'],
+    ['events', 'ses_any', '--from', ''],
+    ['start', '--port', 'abc'],
   ]) {
     const { code, stdout } = await pl(...args, '--json');
     expect({ args, code }).toEqual({ args, code: 2 });

@@ -56,6 +56,22 @@ export async function pilotlight(
   return { code: child.exitCode, stdout, stderr, ms: performance.now() - began };
 }
 
+/** A line of sh in which `pilotlight` is the command; its redirections are the shell's. */
+export async function shell(home: TestHome, line: string): Promise<{ code: number | null; stderr: string }> {
+  const env = { ...home.env, PILOTLIGHT_HOME: home.path, NODE: process.execPath, ENTRY };
+  const child = spawn('/bin/sh', ['-c', `pilotlight() { "$NODE" "$ENTRY" "$@"; }; ${line}`], {
+    cwd: home.cwd,
+    env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    timeout: MOST_MS,
+    killSignal: 'SIGKILL',
+  });
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  await once(child, 'close');
+  return { code: child.exitCode, stderr };
+}
+
 /** Resolves with what stdout or stderr has had, once `wanted` is in it. Rejects when the process ends before. */
 export async function said(child: ChildProcessWithoutNullStreams, wanted: string): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();

@@ -6,6 +6,7 @@ import { AttachedKeys } from '../attached-keys.ts';
 import type { Context } from '../context.ts';
 import { numberOf, required, type Options } from '../options.ts';
 import { drained, whenReaderLeaves } from '../pipe.ts';
+import { noSuchPlace } from '../place.ts';
 import { Renderer } from '../render.ts';
 
 /** What is being followed, and how it was left. */
@@ -55,7 +56,8 @@ export async function run(
   for await (const item of session.events({ after, follow, signal })) {
     if (item.type === 'stream.gap' || item.type === 'stream.reset') {
       if (output.json) output.object(item);
-      else output.note('(events were removed by retention, or lost by a power cut)', 'dim');
+      if (item.type === 'stream.reset') throw noSuchPlace(after, item);
+      if (!output.json) output.note('(events were removed by retention)', 'dim');
       continue;
     }
     renderer.show(item);

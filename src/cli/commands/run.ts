@@ -23,14 +23,16 @@ export async function run(
   const client = await context.client({ start: true });
   const opened = wish === undefined ? client.session(session ?? '') : await client.sessions.create(wish);
   const keep = session !== undefined || options['keep'] === true;
+  let exists = wish !== undefined;
   try {
     if (wish !== undefined) await aboutTrust(context, client, opened);
     const readOnly = session === undefined ? undefined : options['readOnly'];
     const turn = await opened.send(prompt, asReadOnly(readOnly));
+    exists = true;
     return await streamTurn(context, { session: opened, turn, ask: asking(options) });
   } finally {
-    if (keep) context.output.note(`  session ${opened.id}`, 'dim');
-    else await opened.close().catch(() => undefined);
+    if (keep && exists) context.output.note(`  session ${opened.id}`, 'dim');
+    if (!keep) await opened.close().catch(() => undefined);
     await client[Symbol.asyncDispose]();
   }
 }

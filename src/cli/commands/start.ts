@@ -3,11 +3,16 @@ import { runDaemon } from '../../daemon/main.ts';
 import { PilotlightError } from '../../protocol/index.ts';
 import type { Context } from '../context.ts';
 import { answers, launch, ownCommand, startOrFind, type Started } from '../launch.ts';
-import { textOf, type Options } from '../options.ts';
+import { UsageError } from '../exit.ts';
+import { numberOf, textOf, type Options } from '../options.ts';
+
+const MOST_PORT = 65_535;
 
 export async function run(context: Context, _args: readonly unknown[], options: Options): Promise<number> {
   const { home } = context;
   const replace = options['replace'] === true;
+  if ((numberOf(options, 'port') ?? 0) > MOST_PORT)
+    throw new UsageError(`--port is a number from 0 to ${String(MOST_PORT)}`);
   const flags = ['port', 'host'].flatMap((key) => {
     const value = textOf(options, key);
     // In one word: a value with a dash in front is a value, and refused as one.
