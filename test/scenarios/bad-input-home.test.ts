@@ -106,7 +106,7 @@ test('a port that is none: refused, exit 2', async () => {
   await using home = testHome();
   for (const port of ['x', '-1', '65536', '1.5']) {
     const { code, error } = await refused(home, [`--port=${port}`]);
-    expect([port, code, error.code]).toEqual([port, 2, 'bad_request']);
+    expect([port, code, error.code]).toEqual([port, 2, 'usage']);
     expect(error.message).toContain('--port');
   }
 });
