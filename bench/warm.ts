@@ -234,8 +234,7 @@ async function bareCodex(real: RealAgents): Promise<Bare> {
   child.send({
     id: 2,
     method: 'thread/start',
-    // As a session in the mode `default` has it: a sandbox costs Codex itself some ms a turn.
-    params: { cwd: real.cwd, approvalPolicy: 'untrusted', sandbox: 'workspace-write' },
+    params: { cwd: real.cwd, approvalPolicy: 'never', sandbox: 'danger-full-access' },
   });
   const threadId: string = (await child.line((line: Line) => line['id'] === 2))['result'].thread.id;
   let id = 2;
