@@ -121,6 +121,16 @@ describe('TCP', () => {
     );
   });
 
+  test.each([
+    ['an expectation that nobody knows', 'GET /v1/health HTTP/1.1\r\nExpect: wonders', 417],
+    ['a tunnel', 'CONNECT 127.0.0.1:80 HTTP/1.1', 405],
+  ])('%s is refused with a problem, too', async (_name, head, status) => {
+    const port = await tcp();
+    const answer = await raw(port, `${head}\r\nHost: 127.0.0.1:${port}\r\nConnection: close\r\n\r\n`);
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [^]*problem\\+json[^]*"status":${status}`));
+    expect(answer).toMatch(/"code":"bad_request".*"fix":"\w/);
+  });
+
   test('dots in a path lead past no check', async () => {
     const port = await tcp();
     const own = `Host: 127.0.0.1:${port}`;

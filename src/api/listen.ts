@@ -104,12 +104,23 @@ function newServer(bounds: ConnectionBounds, fetch: ServerFetch): Server {
   // All of what `headerBytes` lets in: beyond a number Node would drop headers silently, an Origin among them.
   server.maxHeadersCount = 0;
   server.timeout = bounds.idleMs;
+  const refuse = (socket: Duplex, code: unknown): void => {
+    // In the middle of an answer another one would be read as part of it.
+    if (!socket.writable || answering.get(socket)?.headersSent === true) socket.destroy();
+    else socket.end(unreadable(code));
+  };
   server.on('clientError', (error, socket) => {
-    // In the middle of an answer another one would be read as part of it; on a connection that has asked for nothing yet (clients make them
-    // beforehand) it would be read as the answer to the first request to come.
-    const unasked = 'bytesRead' in socket && socket.bytesRead === 0;
-    if (!socket.writable || unasked || answering.get(socket)?.headersSent === true) socket.destroy();
-    else socket.end(unreadable(error));
+    // On a connection that has asked for nothing yet (clients make them beforehand) it would be read as the answer to the first request to come.
+    if ('bytesRead' in socket && socket.bytesRead === 0) socket.destroy();
+    else refuse(socket, 'code' in error ? error.code : undefined);
+  });
+  // Without these Node answers with a bare status, or hangs up.
+  server.on('checkExpectation', ({ socket }) => refuse(socket, 'EXPECT'));
+  server.on('connect', ({ socket }) => {
+    // Node lets go of it: its failures and its end are ours now.
+    socket.on('error', () => undefined);
+    socket.once('finish', () => socket.destroy());
+    refuse(socket, 'CONNECT');
   });
   return server;
 }

@@ -1,5 +1,5 @@
 /**
- * The answer to what never became a request: no HTTP, too large a head, too late. Knows nothing of connections.
+ * The answer to what never became a request: no HTTP, too large a head, too late, asking for what is not spoken here. Knows nothing of connections.
  */
 import { PilotlightError } from '../protocol/index.ts';
 import { problemOf } from './problem.ts';
@@ -10,9 +10,9 @@ interface Reason {
   readonly error: PilotlightError;
 }
 
-/** A whole HTTP answer, the last of its connection. */
-export function unreadable(error: Error): string {
-  const { status, phrase, error: said } = reasonOf('code' in error ? error.code : undefined);
+/** A whole HTTP answer, the last of its connection. `code`: Node's of a `clientError`, or what was asked for. */
+export function unreadable(code: unknown): string {
+  const { status, phrase, error: said } = reasonOf(code);
   const text = JSON.stringify({ ...problemOf(said), status });
   const head = [
     `HTTP/1.1 ${String(status)} ${phrase}`,
@@ -24,7 +24,6 @@ export function unreadable(error: Error): string {
   return `${head.join('\r\n')}\r\n\r\n${text}`;
 }
 
-/** Node's codes of `clientError`. */
 function reasonOf(code: unknown): Reason {
   switch (code) {
     case 'ERR_HTTP_REQUEST_TIMEOUT':
@@ -46,6 +45,22 @@ function reasonOf(code: unknown): Reason {
         status: 413,
         phrase: 'Content Too Large',
         error: new PilotlightError('too_large', 'The chunks of the body have too large extensions'),
+      };
+    case 'CONNECT':
+      return {
+        status: 405,
+        phrase: 'Method Not Allowed',
+        error: new PilotlightError('bad_request', 'Nothing is passed on to other addresses here', {
+          fix: 'Ask for a path of this server; it is no proxy.',
+        }),
+      };
+    case 'EXPECT':
+      return {
+        status: 417,
+        phrase: 'Expectation Failed',
+        error: new PilotlightError('bad_request', 'This Expect header is not known', {
+          fix: 'Leave it out; 100-continue is the only one there is.',
+        }),
       };
     default:
       return {
