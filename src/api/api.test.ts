@@ -401,6 +401,24 @@ describe('errors', () => {
     expect(await problemOf(await ask('/v1/events', { headers }))).toEqual([400, 'bad_request']);
   });
 
+  test.each([
+    ['/v1/sessions?status=closed', 'status', 'state, limit, after'],
+    ['/v1/events?from=7', 'from', 'after, limit'],
+    ['/v1/status?a=1&b=2&a=3', 'a, b', 'nothing'],
+  ])('%s: a parameter that nobody knows is refused by name, not passed over', async (path, named, takes) => {
+    const answer = await ask(path);
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({
+      code: 'unknown_field',
+      fields: named.split(', '),
+      fix: expect.stringContaining(takes),
+    });
+  });
+
+  test('a parameter that is given twice is refused, not read once', async () => {
+    expect(await problemOf(await ask('/v1/events?after=1&after=2'))).toEqual([400, 'bad_request']);
+  });
+
   test('an unknown state and a strange after of a list: 400', async () => {
     expect(await problemOf(await ask('/v1/sessions?state=happy'))).toEqual([400, 'bad_request']);
     expect(await problemOf(await ask('/v1/sessions?after=%00'))).toEqual([400, 'bad_request']);

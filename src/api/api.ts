@@ -13,6 +13,7 @@ import { DEFAULT_LIMITS, Places, type ApiLimits } from './limits.ts';
 import { listen, type Listening, type ListenOptions } from './listen.ts';
 import { openApiDocument } from './openapi.ts';
 import { problemOf, problemResponse } from './problem.ts';
+import { refuseOthers } from './query.ts';
 import { json, type Call, type Route } from './route.ts';
 import { permissionRoutes } from './permissions.ts';
 import { sessionRoutes } from './sessions.ts';
@@ -236,6 +237,11 @@ function honoPath(path: string): string {
 }
 
 function run(options: ApiOptions, route: Route, call: Call): Response | Promise<Response> {
+  if (route.open !== true)
+    refuseOthers(
+      call.query,
+      (route.doc.query ?? []).map(({ name }) => name),
+    );
   if (route.needs === 'nothing') return route.handle(call);
   const host = options.host();
   if (host === undefined)

@@ -15,6 +15,8 @@ A comment comes every 15 s. On the Unix socket no token is needed.`;
 
 /** Errors that any route with a host may answer. */
 const EVERYWHERE: readonly ErrorCode[] = [
+  'bad_request',
+  'unknown_field',
   'unauthorized',
   'forbidden_host',
   'forbidden_origin',
@@ -22,7 +24,7 @@ const EVERYWHERE: readonly ErrorCode[] = [
   'starting',
   'internal',
 ];
-const OF_BODIES: readonly ErrorCode[] = ['bad_request', 'unknown_field', 'too_large', 'unsupported_type'];
+const OF_BODIES: readonly ErrorCode[] = ['too_large', 'unsupported_type'];
 
 export function openApiDocument(routes: readonly Route[], version: string): unknown {
   const app = new OpenAPIHono();

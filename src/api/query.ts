@@ -4,6 +4,22 @@ import { PilotlightError, SessionState } from '../protocol/index.ts';
 const MOST_ITEMS = 1000;
 const DEFAULT_ITEMS = 100;
 
+/** Throws for a parameter that this route does not take, and for one that is given twice: it would be passed over. */
+export function refuseOthers(query: URLSearchParams, known: readonly string[]): void {
+  const names = [...new Set(query.keys())];
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length > 0)
+    throw new PilotlightError('unknown_field', `Not known in the query: ${unknown.join(', ')}`, {
+      fix: `Leave it out: this route takes ${known.length === 0 ? 'nothing' : known.join(', ')}.`,
+      detail: { fields: unknown },
+    });
+  const twice = names.find((name) => query.getAll(name).length > 1);
+  if (twice !== undefined)
+    throw new PilotlightError('bad_request', `${twice} is given twice`, {
+      detail: { errors: [{ path: twice, message: 'once' }] },
+    });
+}
+
 /** `limit`: 1 to 1000, default 100. */
 export function limitOf(query: URLSearchParams): number {
   const text = query.get('limit');
