@@ -28,12 +28,12 @@ export function frameOf(item: Followed, numbering: Numbering, epoch: string): st
   }
 }
 
-/** `{events, next?, gaps}` as JSON text. */
+/** `{events, next?, through, gaps}` as JSON text. */
 export function pageText(page: EventPage, numbering: Numbering): string {
   const events = page.events.map((event) => event.json).join(',');
   const next = page.next === undefined ? '' : `"next":${String(page.next)},`;
   const gaps = JSON.stringify(page.gaps.map((gap) => gapView(gap, numbering)));
-  return `{"events":[${events}],${next}"gaps":${gaps}}`;
+  return `{"events":[${events}],${next}"through":${String(page.through)},"gaps":${gaps}}`;
 }
 
 function gapView(gap: EventPage['gaps'][number], numbering: Numbering): Readonly<Record<string, unknown>> {

@@ -66,9 +66,13 @@ export function namedSchemas(): Readonly<Record<string, JsonSchema>> {
       properties: {
         events: { type: 'array', items: ref('Event') },
         next: { type: 'integer', description: 'The `after` of the next page; absent at the end.' },
+        through: {
+          type: 'integer',
+          description: 'How far this page reaches: the `after` for what comes later, also at the end.',
+        },
         gaps: { type: 'array', items: schemaOf(Gap), description: 'What retention removed.' },
       },
-      required: ['events', 'gaps'],
+      required: ['events', 'through', 'gaps'],
     },
     Problem: {
       description: 'RFC 9457, with facts of the error beside its own fields.',

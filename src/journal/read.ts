@@ -50,7 +50,7 @@ export class EventReader {
         detail: { lastSeq },
       });
     const { events, gaps, atEnd, through } = this.page(session, after, limit);
-    return { events, ...(atEnd ? {} : { next: through }), gaps: gaps.map(({ gap }) => gap) };
+    return { events, ...(atEnd ? {} : { next: through }), through, gaps: gaps.map(({ gap }) => gap) };
   }
 
   page(session: string | undefined, after: number, limit: number): Page {

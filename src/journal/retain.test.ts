@@ -84,6 +84,7 @@ test('whole old sessions go next, as one gap each; seqs and cursors go on behind
   await using journal = await openJournal(home.options);
   expect(journal.events('ses_a', 0, 10)).toEqual({
     events: [],
+    through: 7,
     gaps: [{ session: 'ses_a', from: 1, to: 7, reason: 'retention' }],
   });
   expect(journal.turn('trn_ses_a')).toBeUndefined();

@@ -186,6 +186,8 @@ export interface EventPage {
   readonly events: readonly StoredEvent[];
   /** The `after` of the next page; undefined when this page reached the end. */
   readonly next?: number;
+  /** How far this page reaches: where one that asks again later goes on. */
+  readonly through: number;
   readonly gaps: readonly Gap[];
 }
 

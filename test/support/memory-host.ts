@@ -213,6 +213,7 @@ export class MemoryHost implements Host {
     return {
       events,
       ...(behind.length > limit && last !== undefined ? { next: at(last) } : {}),
+      through: last === undefined ? end : at(last),
       gaps: gap === undefined ? [] : [gap],
     };
   }

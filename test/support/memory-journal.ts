@@ -128,11 +128,11 @@ export class MemoryJournal implements Journal {
         type: event.type,
         json: JSON.stringify(event),
       }));
-    return { events, gaps: [] };
+    return { events, through: events.at(-1)?.seq ?? after, gaps: [] };
   }
 
   allEvents(): EventPage {
-    return { events: [], gaps: [] };
+    return { events: [], through: 0, gaps: [] };
   }
 
   // oxlint-disable-next-line eslint/require-yield -- nobody follows here
