@@ -36,7 +36,7 @@ export function contextOf(options: GlobalOptions): Context {
     async client({ start = false } = {}) {
       if (options.url === undefined) return local(home, start, output);
       const client = connect({ url: options.url, token: tokenOf(options), retryMs: 2000 });
-      sayVersion((await client.health({ timeoutMs: 5000 })).version, output);
+      sayVersion((await client.health({ timeoutMs: 5000 })).version, output, 'Use the same where you can.');
       return client;
     },
   };
@@ -50,7 +50,7 @@ async function local(home: string, start: boolean, output: Output): Promise<Pilo
     });
   const client = await connectHome({ home, retryMs: 2000 });
   try {
-    sayVersion((await client.health({ timeoutMs: 5000 })).version, output);
+    sayVersion((await client.health({ timeoutMs: 5000 })).version, output, '`pilotlight restart` moves it.');
     return client;
   } catch (cause) {
     const silent = recordedDaemon(home);
@@ -63,11 +63,8 @@ async function local(home: string, start: boolean, output: Output): Promise<Pilo
   }
 }
 
-function sayVersion(version: string, output: Output): void {
-  if (version !== VERSION)
-    output.note(
-      `The daemon is version ${version}, this command ${VERSION}: \`pilotlight restart\` moves it.`,
-    );
+function sayVersion(version: string, output: Output, fix: string): void {
+  if (version !== VERSION) output.note(`The daemon is version ${version}, this command ${VERSION}. ${fix}`);
 }
 
 /** As ssh does with keys; what is no file (a pipe) is nobody else's. */

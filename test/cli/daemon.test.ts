@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -179,6 +180,25 @@ describe('another daemon by --url', () => {
       expect((await pilotlight(home, [local, ...flags])).code).toBe(2);
     expect(recorded('daemon.json')).toEqual(mine);
     expect((await pilotlight(home, ['status'])).code).toBe(0);
+  });
+
+  test('of another version: said so, without what could only be done where it runs', async () => {
+    const server = createHttpServer((request, response) => {
+      const health = { status: 'ok', version: '99.0.0' };
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify(request.url === '/v1/health' ? health : { items: [] }));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const file = join(home.root, 'their-token');
+    writeFileSync(file, 'any', { mode: 0o600 });
+    const at = `http://127.0.0.1:${String(Object(server.address()).port)}`;
+    const { code, stderr } = await pilotlight(home, ['ls', '--url', at, '--token-file', file]);
+    server.close();
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: expect.stringMatching(/^The daemon is version 99\.0\.0, this command \d+\.\d+\.\d+[^`]*$/),
+    });
   });
 
   test('--url needs a token file that can be read, --token-file needs --url', async () => {
