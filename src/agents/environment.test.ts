@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { agentEnvironment, type EnvironmentSources, isForCommands } from './environment.ts';
+import {
+  agentEnvironment,
+  type EnvironmentSources,
+  isForCommands,
+  mayHave,
+  variablesOf,
+} from './environment.ts';
 
 const BASE = {
   PATH: '/bin',
@@ -32,6 +38,15 @@ function made(more: Partial<EnvironmentSources> = {}): Record<string, string> {
     ...more,
   });
 }
+
+test.each(['constructor', 'toString', 'valueOf', 'hasOwnProperty'])(
+  'a credential by the name %s is a variable like others, for every agent',
+  (name) => {
+    expect(variablesOf(name)).toEqual([name]);
+    expect(mayHave('claude', name)).toBe(true);
+    expect(Object.entries(made({ credentials: { [name]: 'made-up' } }))).toContainEqual([name, 'made-up']);
+  },
+);
 
 test('an agent gets its own log-in and nothing that is not on the list; what is Pilotlight’s never', () => {
   expect(Object.keys(made()).toSorted()).toEqual(

@@ -30,18 +30,21 @@ const REDIRECTING_OPTION = /^model_?provider|base_?url$/i;
 const CREDENTIAL = /KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL|CUSTOM_HEADERS|^AWS_/;
 
 /** A key of one agent's provider is no business of another's. */
-const ONLY: Readonly<Record<string, string>> = { anthropicApiKey: 'claude', openaiApiKey: 'codex' };
+const ONLY: ReadonlyMap<string, string> = new Map([
+  ['anthropicApiKey', 'claude'],
+  ['openaiApiKey', 'codex'],
+]);
 
 export function mayHave(agent: string, credential: string): boolean {
-  return (ONLY[credential] ?? agent) === agent;
+  return (ONLY.get(credential) ?? agent) === agent;
 }
 
 /** Credentials of the interface → the variable that carries them. Other names are variables themselves. */
-const CREDENTIALS: Readonly<Record<string, readonly string[]>> = {
-  anthropicApiKey: ['ANTHROPIC_API_KEY'],
-  openaiApiKey: ['OPENAI_API_KEY'],
-  githubToken: ['GH_TOKEN', 'GITHUB_TOKEN'],
-};
+const CREDENTIALS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['anthropicApiKey', ['ANTHROPIC_API_KEY']],
+  ['openaiApiKey', ['OPENAI_API_KEY']],
+  ['githubToken', ['GH_TOKEN', 'GITHUB_TOKEN']],
+]);
 
 export interface EnvironmentSources {
   readonly agent: string;
@@ -69,7 +72,7 @@ export function agentEnvironment(sources: EnvironmentSources): Record<string, st
     if (allowed) made[name] = value;
   }
   for (const [name, value] of Object.entries(sources.credentials))
-    for (const variable of CREDENTIALS[name] ?? [name]) made[variable] = value;
+    for (const variable of variablesOf(name)) made[variable] = value;
   const token = sources.credentials['githubToken'];
   return { ...made, ...(token === undefined ? {} : gitHelper(made)), ...sources.env };
 }
@@ -109,7 +112,7 @@ export function isForCommands(agent: string, name: string, extra: readonly strin
 
 /** Variables that carry a credential. */
 export function variablesOf(credential: string): readonly string[] {
-  return CREDENTIALS[credential] ?? [credential];
+  return CREDENTIALS.get(credential) ?? [credential];
 }
 
 export function leadsElsewhere({
