@@ -172,8 +172,9 @@ describe.each(['claude', 'codex'])('%s', (agent) => {
 
   test('hears no interrupt: the turn ends all the same, once, with its process, and the next message is answered', async () => {
     const session = await daemon.session(agent, { domain: 'deaf' });
-    const turn = await daemon.send(session, 'hang@5\nsay a few words and many more of them');
-    await daemon.follow(session, (event) => event.turn === turn && event.type === 'turn.started');
+    const turn = await daemon.send(session, 'hang\nthink then say a few words and many more of them');
+    // What it thinks is the last that it tells: an interrupt that came before would be heard.
+    await daemon.follow(session, (event) => event.turn === turn && event.type === 'reasoning.delta');
     expect((await daemon.request('POST', `/v1/sessions/${session}/interrupt`, {})).status).toBe(202);
     const events = await daemon.ending(session, turn);
     expect(events.filter((event) => event.turn === turn && isEnding(event))).toHaveLength(1);
