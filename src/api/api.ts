@@ -237,7 +237,7 @@ function honoPath(path: string): string {
 }
 
 function run(options: ApiOptions, route: Route, call: Call): Response | Promise<Response> {
-  if (route.open !== true)
+  if (route.open !== true && call.query.size > 0)
     refuseOthers(
       call.query,
       (route.doc.query ?? []).map(({ name }) => name),

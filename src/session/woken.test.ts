@@ -28,18 +28,11 @@ const ended = (turn?: string): SessionInput =>
 
 const mine = agent({ kind: 'text-done', block: 'b1', text: 'I woke up by myself' });
 const answer = agent({ kind: 'text-done', block: 'b2', text: 'the answer' });
+/** A message was just handed over, and the agent says something of its own. */
+const woken = [sent('t1'), ready('rt_1'), agent({ kind: 'woke' }), mine];
 
 test('what an agent does by itself as a message is written is a turn of its own, before that of the message', () => {
-  const said = told(
-    sent('t1'),
-    ready('rt_1'),
-    agent({ kind: 'woke' }),
-    mine,
-    ended(),
-    agent({ kind: 'receipt', turn: 't1' }),
-    answer,
-    ended('t1'),
-  );
+  const said = told(...woken, ended(), agent({ kind: 'receipt', turn: 't1' }), answer, ended('t1'));
   expect(said.slice(said.indexOf('turn.started t1'))).toEqual([
     'turn.started t1',
     'turn.started woken',
@@ -52,15 +45,7 @@ test('what an agent does by itself as a message is written is a turn of its own,
 });
 
 test('a message that the agent takes into what it does by itself ends with that', () => {
-  const said = told(
-    sent('t1'),
-    ready('rt_1'),
-    agent({ kind: 'woke' }),
-    mine,
-    agent({ kind: 'receipt', turn: 't1' }),
-    answer,
-    ended('t1'),
-  );
+  const said = told(...woken, agent({ kind: 'receipt', turn: 't1' }), answer, ended('t1'));
   expect(said.slice(said.indexOf('turn.started woken'))).toEqual([
     'turn.started woken',
     'message.completed woken',
@@ -73,7 +58,7 @@ test('a message that the agent takes into what it does by itself ends with that'
 
 test('a message that is lost behind what the agent did by itself ends, and is never said again', () => {
   const exit = { reason: 'crashed', code: 3, lines: 0, chunks: 0, unwritten: false } as const;
-  const said = told(sent('t1'), ready('rt_1'), agent({ kind: 'woke' }), mine, {
+  const said = told(...woken, {
     kind: 'runtime-ended',
     runtime: 'rt_1',
     pid: 7,

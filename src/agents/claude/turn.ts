@@ -6,7 +6,7 @@ import { uuidOf } from '../../protocol/index.ts';
 import type { AgentCosts, TurnOutcome } from '../../session/ports.ts';
 import { voidBlocks } from './blocks.ts';
 import { namedIn, recordOf, stringOf, type Line } from './messages.ts';
-import { change, write, type ClaudeState, type Work } from './state.ts';
+import { change, write, type ClaudeState, type ClaudeTurn, type Work } from './state.ts';
 
 /** Looks for the receipt of a prompt that has none yet, and for its beginning; on most lines there is nothing to look for. */
 export function lookForReceipt(work: Work, line: Line): void {
@@ -16,15 +16,15 @@ export function lookForReceipt(work: Work, line: Line): void {
   const answered = command === undefined ? namedIn(line) : [command];
   const echoed = line['type'] === 'user' ? stringOf(line['uuid']) : undefined;
   const begins = command === undefined || line['state'] !== 'queued';
-  for (const { turn } of waiting) {
-    const uuid = uuidOf(turn);
+  for (const open of waiting) {
+    const uuid = uuidOf(open.turn);
     const isNamed = answered.includes(uuid);
     if (isNamed && !work.state.names) change(work, { names: true });
-    if (isNamed || uuid === echoed) markReceived(work, turn, begins);
+    if (isNamed || uuid === echoed) markReceived(work, open, begins);
   }
   if (work.state.names || !opensTurn(line)) return;
   const [first] = work.state.turns;
-  if (first !== undefined && !first.received) markReceived(work, first.turn, true);
+  if (first !== undefined && !first.received) markReceived(work, first, true);
 }
 
 /**
@@ -37,11 +37,10 @@ function opensTurn(line: Line): boolean {
   return line['type'] === 'user' || (line['type'] === 'system' && line['subtype'] === 'init');
 }
 
-function markReceived(work: Work, turn: string, begun: boolean): void {
-  const known = work.state.turns.some((open) => open.turn === turn && open.received);
-  const received = { turn, received: true, begun };
-  change(work, { turns: work.state.turns.map((open) => (open.turn === turn ? received : open)) });
-  if (!known) work.signals.push({ kind: 'receipt', turn });
+function markReceived(work: Work, { turn, received }: ClaudeTurn, begun: boolean): void {
+  const now = { turn, received: true, begun };
+  change(work, { turns: work.state.turns.map((open) => (open.turn === turn ? now : open)) });
+  if (!received) work.signals.push({ kind: 'receipt', turn });
 }
 
 /** A message that waited was dropped, and gets no result. One that ran has had its result by now. */
@@ -66,14 +65,15 @@ function interruptLate(work: Work, line: Line): void {
 
 /**
  * Claude puts something out. With nothing asked it has woken by itself: a background task ended. So it has with prompts that it has not begun, in a version that
- * names what it begins: they came as it had woken, and wait behind that. (Not where
- * the first of them is being stopped: the interrupt met what Claude did by itself, and is said again as the message begins.)
+ * names what it begins: they came as it had woken, and wait behind that. Not where the first of them is being stopped: the interrupt met what Claude did by itself,
+ * and is said again as the message begins.
  */
 export function atWork(work: Work): void {
   const { woken, turns, names, stopping } = work.state;
-  if (woken || turns.some(({ begun }) => begun) || (turns.length > 0 && (!names || stopping !== false)))
-    return;
-  change(work, turns.length === 0 ? { ...NEW_TURN, woken: true } : { woken: true });
+  const asked = turns.length > 0;
+  if (woken || turns.some(({ begun }) => begun)) return;
+  if (asked && (!names || stopping !== false)) return;
+  change(work, { ...(asked ? {} : NEW_TURN), woken: true });
   work.signals.push({ kind: 'woke' });
 }
 

@@ -7,8 +7,7 @@ import { spellingsOf } from '../closed.ts';
 import type { AgentSettings, Json } from '../dialect.ts';
 import { isRecord, type Envelope } from './messages.ts';
 import type { Work } from './state.ts';
-
-type Table = Readonly<Record<string, Json>>;
+import { isTable, type Table } from './table.ts';
 
 /** What Codex calls the configuration that a thread is given, and in it the first hook of the first group of its kind. */
 const SOURCE = '/<session-flags>/config.toml';
@@ -54,7 +53,7 @@ function hashOf(command: string): string {
 }
 
 function tableOf(value: Json | undefined): Table {
-  return typeof value === 'object' && value !== null && !isList(value) ? value : {};
+  return isTable(value) ? value : {};
 }
 
 function isList(value: Json | undefined): value is readonly Json[] {

@@ -8,8 +8,7 @@ import { guard } from './guard.ts';
 import type { ConfigView } from './messages.ts';
 import { mcpTables } from './mcp.ts';
 import { codexOptions, type CodexOptions } from './plan.ts';
-
-type Table = Readonly<Record<string, Json>>;
+import { isTable, type Table } from './table.ts';
 
 /** The settings that both `thread/start` and `thread/resume` take. All of them are given again on resume: a thread does not keep them. */
 export function threadSettings(settings: AgentSettings, seen: ConfigView | undefined): Table {
@@ -181,8 +180,4 @@ function withIdleBound(config: Table, provider: string, bound: IdleBound): Table
   if (bound.configured === undefined) return config;
   const own = bound.configured.stream_idle_timeout_ms;
   return own !== undefined && own !== null && own <= bound.ms ? config : { ...config, [key]: bound.ms };
-}
-
-function isTable(value: Json | undefined): value is Table {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
