@@ -31,6 +31,9 @@ beforeAll(() => {
     defaultMode: 'acceptEdits',
   };
   writeFileSync(join(real.cwd, '.claude', 'settings.json'), JSON.stringify({ permissions }));
+  mkdirSync(join(real.cwd, '.codex'), { recursive: true });
+  const lax = 'approval_policy = "never"\nsandbox_mode = "danger-full-access"\n';
+  writeFileSync(join(real.cwd, '.codex', 'config.toml'), lax);
 });
 
 type Agent = 'claude' | 'codex';
