@@ -22,6 +22,8 @@ const PAIRS = Math.max(3, Math.round(Number(process.env['BENCH_PAIRS'] ?? 40) / 
 const SILENT = { mcpServers: { silent: { command: 'sleep', args: ['600'] } } };
 const SILENT_MS = 33_000;
 const SILENT_PAIRS = 3;
+/** Nothing was asked of a process for so long before its message, whether it is a spare or has its session already: an agent that has rested is slower. */
+const REST_MS = 500;
 
 interface Lease {
   readonly sessions: readonly string[];
@@ -81,7 +83,7 @@ async function ofCodex(real: RealAgents): Promise<void> {
   const stays = await createAndSend(shared.daemon, { ...more, stays: true });
   const joined = { first: [] as number[], ratio: [] as number[] };
   for (let pair = 0; pair < PAIRS; pair += 1) {
-    await sleep(500);
+    await sleep(REST_MS);
     const { first, second } = await createAndSend(shared.daemon, more);
     joined.first.push(first);
     joined.ratio.push(first / second);
@@ -124,7 +126,7 @@ async function pairs(
   for (const daemon of [cold, ahead]) await createAndSend(daemon, more);
   for (let pair = 0; pair < PAIRS; pair += 1) {
     await spareOf(ahead);
-    await sleep(500);
+    await sleep(REST_MS);
     figures.cold.push((await createAndSend(cold, more)).first);
     const { first, second } = await createAndSend(ahead, more);
     figures.spare.push(first);
@@ -168,6 +170,7 @@ async function createAndSend(
     return at - began;
   };
   const first = await say(true);
+  await sleep(REST_MS);
   const second = await say(false);
   stream.close();
   const close = (): Promise<unknown> => daemon.request('DELETE', `/v1/sessions/${session}`);

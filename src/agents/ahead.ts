@@ -42,6 +42,12 @@ export async function readAtStart(
   return { stamp, ...(refusal === undefined ? {} : { refusal }) };
 }
 
+/** Equal for sessions whose conversations would be opened alike in one process, with what that reads now. Undefined where none is opened ahead. */
+export async function conversationKeyOf(ahead: Ahead, settings: AgentSettings): Promise<string | undefined> {
+  const reads = ahead.conversation?.(settings);
+  return reads === undefined ? undefined : hash([nobodys(settings), await readAll(reads)]);
+}
+
 /** What stands for one session only is the same for all. */
 function nobodys(settings: AgentSettings): AgentSettings {
   const { resume: _, secrets: __, ...rest } = settings;

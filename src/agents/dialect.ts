@@ -183,6 +183,8 @@ export interface Ahead {
   reads(settings: AgentSettings): readonly string[];
   /** Why no process may be started before its session is there, from those files' texts; undefined: one may. */
   refusal(texts: ReadonlyMap<string, string>): string | undefined;
+  /** What opening a conversation reads besides, where one may be opened in a shared process before there is a session for it. Absolute paths. */
+  conversation?(settings: AgentSettings): readonly string[];
 }
 
 export interface Dialect<S> {
@@ -230,6 +232,8 @@ export interface SharedDialect<S> extends Omit<Dialect<S>, 'accept' | 'translate
     said: { readonly seat: string; readonly command: AgentCommand },
     ids: RequestIds,
   ): SharedStep<S>;
+  /** The conversation of one seat, which has said nothing in it, is another seat's. */
+  take(state: S, seats: { readonly from: string; readonly to: string }): SharedStep<S>;
   /** Of a seat that nothing more is expected of: what still comes for it is answered and goes to nobody. */
-  forsake(state: S, seat: string): S;
+  forsake(state: S, seat: string): SharedStep<S>;
 }

@@ -15,7 +15,7 @@ import type {
   WorkedOn,
   WorkspaceTrust,
 } from './dialect.ts';
-import { readAtStart, startKeyOf, type StartKey } from './ahead.ts';
+import { conversationKeyOf, readAtStart, startKeyOf, type StartKey } from './ahead.ts';
 import { agentEnvironment, isForCommands, leadsElsewhere, mayHave, variablesOf } from './environment.ts';
 import { findAgent, type Found } from './find.ts';
 import { secretsOf } from './secrets.ts';
@@ -125,6 +125,8 @@ export interface Agents {
     agent: string,
     of: { readonly settings: AgentSettings; readonly binary: AgentBinary | undefined },
   ): Promise<Omit<StartKey, 'key'> | undefined>;
+  /** What tells conversations in a shared process apart when they are opened; undefined: none is opened before there is a session for it. */
+  conversationKeyOf(agent: string, settings: AgentSettings): Promise<string | undefined>;
   /** Whether what a session brings is secret and not the daemon's own already. */
   bringsSecrets(brought: Pick<StartFor, 'env' | 'credentials'> & { readonly servers: McpServers }): boolean;
   /** Settings and binary for a start; undefined binary path when it is not installed. */
@@ -182,17 +184,26 @@ export function createAgents(options: AgentsOptions): Agents {
       const { settings, binary } = await prepare(start);
       return binary === undefined ? undefined : startKeyOf(dialect, { binary, settings });
     },
-    async readsOf(agent, { settings, binary }) {
-      const ahead = SHARED.get(agent)?.ahead;
-      if (ahead === undefined || binary === undefined) return undefined;
-      return readAtStart(ahead, { settings, binary });
-    },
+    ...AHEAD,
     bringsSecrets({ env, credentials, servers }) {
       const own = Object.entries(env).filter(([name, value]) => value !== options.env[name]);
       return secretsOf({ env: Object.fromEntries(own), credentials, servers }).length > 0;
     },
   };
 }
+
+/** What is read of shared processes that are started ahead. */
+const AHEAD: Pick<Agents, 'readsOf' | 'conversationKeyOf'> = {
+  async readsOf(agent, { settings, binary }) {
+    const ahead = SHARED.get(agent)?.ahead;
+    if (ahead === undefined || binary === undefined) return undefined;
+    return readAtStart(ahead, { settings, binary });
+  },
+  async conversationKeyOf(agent, settings) {
+    const ahead = SHARED.get(agent)?.ahead;
+    return ahead === undefined ? undefined : conversationKeyOf(ahead, settings);
+  },
+};
 
 type Look = (agent: string, withVersion: boolean, env?: AgentsOptions['env']) => Promise<Found>;
 

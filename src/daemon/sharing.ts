@@ -3,6 +3,7 @@
  * Owns the domain: who may share. Knows no agent's protocol.
  */
 import { createHmac } from 'node:crypto';
+import type { AgentSettings } from '../agents/index.ts';
 import type { StartWish, WishKey } from '../host/index.ts';
 import { mustBeDirectory, SESSION_MARK } from '../process/index.ts';
 import type { RuntimePorts } from '../runtime/ports.ts';
@@ -33,11 +34,19 @@ export async function processSettingsOf(
   sources: SettingsSources,
   wish: StartWish,
 ): ReturnType<RuntimePorts['settings']> {
-  const { settings, binary } = await settingsOf(sources, wish, 'takeover');
+  return ofProcess(sources, await settingsOf(sources, wish, 'takeover'), wish);
+}
+
+type Prepared = Awaited<ReturnType<typeof settingsOf>>;
+
+function ofProcess(
+  { agents }: SettingsSources,
+  { settings, binary }: Prepared,
+  { spec }: StartWish,
+): Prepared {
   const { resume: _, model: __, systemPrompt: ___, mcp: ____, ...rest } = settings;
-  const env = sources.agents.split(wish.spec.agent, settings.env).process;
-  const own = { ...rest, cwd: '/', agentOptions: {}, env };
-  return { settings: own, binary };
+  const { process: env } = agents.split(spec.agent, settings.env);
+  return { settings: { ...rest, cwd: '/', agentOptions: {}, env }, binary };
 }
 
 /**
@@ -58,8 +67,27 @@ export async function keyOf(
   const own = Object.entries(valuesOf(had)).filter(([name]) => !agents.isForCommands(spec.agent, name));
   const brought = { env, credentials: Object.fromEntries(own), servers: {} };
   if (missingOf(spec, had).length > 0 || agents.bringsSecrets(brought)) return undefined;
-  const read = await agents.readsOf(spec.agent, await processSettingsOf(sources, wish));
-  return read === undefined ? undefined : { key: domain, domain, env, ...read };
+  const prepared = await settingsOf(sources, wish, 'takeover');
+  const [read, conversation] = await Promise.all([
+    agents.readsOf(spec.agent, ofProcess(sources, prepared, wish)),
+    conversationKeyOf(sources, wish, prepared),
+  ]);
+  if (read === undefined) return undefined;
+  return { key: domain, domain, env, ...read, ...(conversation === undefined ? {} : { conversation }) };
+}
+
+/** Undefined where no other session's conversation may stand in: one goes on, or the session brings secrets, or a command is asked for some. */
+async function conversationKeyOf(
+  sources: SettingsSources,
+  { spec, resume }: StartWish,
+  prepared: Prepared,
+): Promise<string | undefined> {
+  const { agents, secrets } = sources;
+  const had = secrets.get(spec.id);
+  const brought = { env: had.env, credentials: valuesOf(had), servers: had.mcpServers };
+  if (resume !== undefined || agents.bringsSecrets(brought) || askedOf(sources, spec, had).length > 0)
+    return undefined;
+  return agents.conversationKeyOf(spec.agent, ofSeat(sources, prepared, spec));
 }
 
 /** Of one session in it. */
@@ -68,14 +96,21 @@ export async function seatSettingsOf(
   wish: StartWish,
   why: 'start' | 'takeover',
 ): ReturnType<SeatPorts['settings']> {
-  const { settings, binary, missing = [] } = await settingsOf(sources, wish, why);
+  const prepared = await settingsOf(sources, wish, why);
+  const { binary, missing = [] } = prepared;
+  const settings = ofSeat(sources, prepared, wish.spec);
   // The process has another one: it would take the conversation, and then fail each command with words about something else (Codex 0.169.0).
   if (why === 'start') mustBeDirectory(settings.cwd, 'No conversation was opened');
-  const { process: env, commands } = sources.agents.split(wish.spec.agent, settings.env);
   const file = binary?.path;
   return {
-    settings: { ...settings, env, toolEnv: { ...commands, [SESSION_MARK]: wish.spec.id } },
+    settings: { ...settings, toolEnv: { ...settings.toolEnv, [SESSION_MARK]: wish.spec.id } },
     missing,
     ...(file === undefined ? {} : { file }),
   };
+}
+
+/** With nothing in it that stands for this session only. */
+function ofSeat({ agents }: SettingsSources, { settings }: Prepared, { agent }: SessionSpec): AgentSettings {
+  const { process: env, commands } = agents.split(agent, settings.env);
+  return { ...settings, env, toolEnv: commands };
 }

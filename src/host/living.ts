@@ -7,10 +7,11 @@ import type { Draft, RuntimeRecord, SessionRecord, SessionSpec, Slot } from '../
 import { Session, type SessionPorts, type Started } from '../session/session.ts';
 import type { SessionState } from '../session/state.ts';
 import { mustBeCommandable } from './missing.ts';
-import type { HostedProcess, HostedRuntime, HostPorts, SharedRuntime } from './ports.ts';
+import type { HostedProcess, HostedRuntime, HostPorts, SharedRuntime, ShareOptions } from './ports.ts';
 import { openTurns, reviveSession } from './revive.ts';
 import { Slots } from './slots.ts';
-import { Spares, type Seat } from './spares.ts';
+import type { Seat } from './spare.ts';
+import { Spares } from './spares.ts';
 import { startWishOf } from './wish.ts';
 
 const AT_ONCE: Slot = { perMessage: false, granted: () => Promise.resolve() };
@@ -157,8 +158,9 @@ export class Living {
   async foresee(id: string): Promise<Disposable> {
     const record = this.#sessions.has(id) ? undefined : this.#ports.journal.session(id);
     const state = this.#sessions.get(id)?.state ?? (record === undefined ? undefined : reviveSession(record));
-    if (state === undefined || state.runtime.kind !== 'none') return { [Symbol.dispose]: () => undefined };
-    return this.spares.foresee(startWishOf(state), 'send');
+    return state?.runtime.kind === 'none'
+      ? this.spares.foresee(startWishOf(state), 'send')
+      : { [Symbol.dispose]: () => undefined };
   }
 
   /** Whether a process may be started, or is there, before there is a message for it. */
@@ -200,11 +202,7 @@ export class Living {
     return {
       committer: this.#ports.journal,
       limits: this.#ports.limits,
-      rules: {
-        judge: this.#ports.judge,
-        maxQueued: this.#ports.maxQueued,
-        parked: () => !this.#warming,
-      },
+      rules: { judge: this.#ports.judge, maxQueued: this.#ports.maxQueued, parked: () => !this.#warming },
       report: this.#ports.report,
       spare: (session) => this.spares.fitting(session),
       start: (draft, session, id) => {
@@ -224,6 +222,7 @@ export class Living {
   }
 
   #start(draft: Draft, session: Session, id: string): Started {
+    const ahead = this.spares.conversing(session);
     const { runtime, domain, slot, inputs } = this.slots.take(draft, session, id);
     if (domain === undefined && slot !== undefined) {
       const sole = this.#runtime(session, id, slot);
@@ -232,6 +231,8 @@ export class Living {
       return { voice: sole, inputs };
     }
     const there = this.#shared.get(runtime);
+    const taken = ahead.has(runtime) ? there?.take(draft, id, session) : undefined;
+    if (taken !== undefined) return { voice: taken.voice, inputs: [...inputs, ...taken.inputs] };
     if (there !== undefined) return { voice: there.join(draft, id, session), inputs };
     if (slot === undefined || domain === undefined)
       throw new PilotlightError('internal', `There is no process ${runtime} to share`);
@@ -241,19 +242,16 @@ export class Living {
     return { voice, inputs };
   }
 
-  #share(what: {
-    readonly id: string;
-    readonly agent: string;
-    readonly domain: string;
-    readonly slot: Slot;
-    readonly from?: RuntimeRecord;
-    readonly ahead?: Seat;
-    readonly draft?: Draft;
-  }): SharedRuntime {
+  #share(
+    what: Pick<ShareOptions, 'id' | 'agent' | 'domain' | 'slot' | 'from'> & {
+      readonly ahead?: Seat;
+      readonly draft?: Draft;
+    },
+  ): SharedRuntime {
     const { ahead, draft, ...rest } = what;
     const shared = this.#ports.runtimes.share?.({
       ...rest,
-      ...(ahead === undefined ? {} : { ahead: ahead.id }),
+      ...(ahead === undefined ? {} : { ahead: { wish: ahead.id, converses: ahead.converses === true } }),
       listener: (session) => this.#sessions.get(session),
       wish: (session) =>
         session === ahead?.id ? { spec: ahead.spec } : startWishOf(this.#seated(what.id, session).state),

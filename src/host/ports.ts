@@ -15,6 +15,7 @@ import type {
   OutboxRecord,
   RuntimeInput,
   RuntimeRecord,
+  Seated,
   SessionSpec,
   Slot,
   Voice,
@@ -66,6 +67,8 @@ export interface SharedRuntime extends HostedProcess {
   readonly open: boolean;
   /** A session takes a seat in this draft, and is told when it can speak. `seat` is its own name for its runtime. */
   join(draft: Draft, seat: string, session: Listener): Voice;
+  /** The same with the conversation that was opened ahead; undefined when there is none. */
+  take(draft: Draft, seat: string, session: Listener): Seated | undefined;
   /** Of a session that had one already. */
   voice(seat: string): Voice;
   /** The process ends, for all who are in it. */
@@ -74,6 +77,8 @@ export interface SharedRuntime extends HostedProcess {
   broke(code: TurnFailureCode, message: string): void;
   /** It is ready, and no session has a seat in it yet. */
   readonly isSpare: boolean;
+  /** And a conversation is open in it. */
+  readonly converses: boolean;
   /** One that waits for its seat is told that it gets none. */
   refuse(
     seat: string,
@@ -88,12 +93,37 @@ export interface StartWish {
   readonly resume?: string;
 }
 
+/** A shared process is started before there is a session for it. */
+export interface AheadOf {
+  /** Whose wish it is started with then. */
+  readonly wish: string;
+  /** A conversation is opened in it, too, by that wish. */
+  readonly converses: boolean;
+}
+
 /** Which starts are like that of a wish. */
 export interface WishKey extends SpareKey {
   /** Why no process may be started ahead all the same. */
   readonly refusal?: string;
   /** Of a shared process: those of the session's variables that the process itself is started with. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Of a shared process: equal for sessions whose conversations are opened alike; absent for one that may not be opened before. */
+  readonly conversation?: string;
+}
+
+export interface ShareOptions {
+  readonly id: string;
+  readonly agent: string;
+  readonly domain: string;
+  readonly slot: Slot;
+  readonly from?: RuntimeRecord;
+  readonly ahead?: AheadOf;
+  readonly listener: (session: string) => Listener | undefined;
+  readonly wish: (session: string) => StartWish;
+  readonly onGone: (id: string, how: HowGone) => void;
+  readonly onMeasured: (id: string) => void;
+  /** A session has its seat no more; the process goes on, or has ended for all. */
+  readonly onLeft: (seat: string, session: string) => void;
 }
 
 export interface RuntimeFactory {
@@ -111,21 +141,7 @@ export interface RuntimeFactory {
   /** Sessions with the same one may share a process; undefined for one whose agent, or whose settings, do not allow it. */
   domainOf?(spec: SessionSpec): string | undefined;
   /** Throws when what an earlier daemon left (`from`) cannot be read. */
-  share?(options: {
-    readonly id: string;
-    readonly agent: string;
-    readonly domain: string;
-    readonly slot: Slot;
-    readonly from?: RuntimeRecord;
-    /** It is started before there is a session for it: whose wish it is started with then. */
-    readonly ahead?: string;
-    readonly listener: (session: string) => Listener | undefined;
-    readonly wish: (session: string) => StartWish;
-    readonly onGone: (id: string, how: HowGone) => void;
-    readonly onMeasured: (id: string) => void;
-    /** A session has its seat no more; the process goes on, or has ended for all. */
-    readonly onLeft: (seat: string, session: string) => void;
-  }): SharedRuntime;
+  share?(options: ShareOptions): SharedRuntime;
 }
 
 export interface HostPorts {

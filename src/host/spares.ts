@@ -17,7 +17,6 @@ import {
   type PoolView,
   type Spare,
   type SpareKey,
-  type SpareWant,
   type SparesView,
 } from '../pool/index.ts';
 import { newId, PilotlightError } from '../protocol/index.ts';
@@ -25,7 +24,7 @@ import type { Draft, RuntimeInput, SessionSpec } from '../session/ports.ts';
 import type { Session } from '../session/session.ts';
 import type { SessionState } from '../session/state.ts';
 import type { HostedRuntime, HostPorts, SharedRuntime, StartWish, WishKey } from './ports.ts';
-import type { SessionSecrets } from './secrets.ts';
+import { broughtTo, keyIn, openTo, type Foreseen, type Kept, type Seat, type Want } from './spare.ts';
 import { startWishOf } from './wish.ts';
 
 /** A machine that is never idle gets its spare all the same, after so many times `limits.spareRestMs`. */
@@ -33,13 +32,6 @@ const MOST_RESTS = 40;
 const MOST_WANTS = 64;
 const ROUND_MS = 60_000;
 const SHORTEST_ROUND_MS = 50;
-
-/** Whose a spare is: the session that it was started after, under a name of its own, or the one that has it. */
-export interface Seat {
-  readonly id: string;
-  readonly spec: SessionSpec;
-  session?: Session | undefined;
-}
 
 export interface SparesPorts extends Pick<HostPorts, 'keyOf' | 'secrets' | 'credentials' | 'report'> {
   readonly limits: PoolLimits;
@@ -53,27 +45,6 @@ export interface SparesPorts extends Pick<HostPorts, 'keyOf' | 'secrets' | 'cred
   readonly backsOff: (domain: string) => boolean;
   /** Whether a session of this state runs warm. */
   readonly warms: (state: SessionState) => boolean;
-}
-
-interface Foreseen extends SpareKey {
-  /** The spec of which it was said, as JSON. */
-  readonly of: string;
-  /** What a session without secrets brings. */
-  readonly had: SessionSecrets;
-}
-
-interface Want extends SpareWant {
-  readonly spec: SessionSpec;
-  readonly had: SessionSecrets;
-}
-
-interface Kept extends SpareKey {
-  readonly seat: Seat;
-  readonly runtime: HostedRuntime | SharedRuntime;
-  readonly bornAt: number;
-  ending: boolean;
-  /** Somebody has seen that its agent, or what that reads, is another now. */
-  stale?: boolean;
 }
 
 export class Spares {
@@ -135,6 +106,15 @@ export class Spares {
     if (asked === undefined || asked.of !== JSON.stringify(state.spec)) return undefined;
     if (startWishOf(state).resume !== undefined || !this.#ports.warms(state)) return undefined;
     return fitting(this.#all(), asked)?.runtime;
+  }
+
+  /** Those processes in which a conversation is open that this session would have opened alike. */
+  conversing({ state }: Session): ReadonlySet<string> {
+    const { conversation, of } = this.#foreseen.get(state.spec.id) ?? {};
+    if (conversation === undefined || of !== JSON.stringify(state.spec)) return new Set();
+    if (startWishOf(state).resume !== undefined) return new Set();
+    const alike = [...this.#kept].filter(([, kept]) => kept.conversation === conversation);
+    return new Set(alike.map(([runtime]) => runtime));
   }
 
   /** Undefined when that runtime is no spare. */
@@ -262,6 +242,7 @@ export class Spares {
     const { secrets } = this.#ports;
     const want = this.#wants.get(key);
     if (want === undefined) return;
+    const { spec, usedAt } = want;
     this.#starting = true;
     const id = newId('rt');
     const { env, mcpServers } = want.had;
@@ -271,7 +252,8 @@ export class Spares {
     try {
       secrets.put(id, want.had);
       const found = await this.#keyOf({ spec: seat.spec, ...resumed(seat.spec) });
-      if (found?.key === key) made = await this.#launch({ ...want, stamp: found.stamp }, seat);
+      if (found?.key === key)
+        made = await this.#launch({ spec, had: want.had, usedAt, ...keyIn(found) }, seat);
       else this.#wants.delete(key);
     } finally {
       this.#starting = false;
@@ -283,11 +265,12 @@ export class Spares {
   /** Whether it is started: who came meanwhile may have taken the place. */
   async #launch(want: Want, seat: Seat): Promise<boolean> {
     const { committer, limits, start } = this.#ports;
-    const { key, stamp, domain } = want;
+    const { key, stamp, domain, conversation } = want;
     const now = this.#wants.get(key);
     if (now !== undefined) this.#wants.set(key, { ...now, stamp });
     return committer.commit((draft) => {
       if (this.#closed || decideSpares(this.#view(), limits).start !== key) return false;
+      seat.converses = conversation !== undefined;
       const runtime = start(draft, seat, domain);
       const bornAt = this.#rounds.now();
       this.#kept.set(seat.id, { ...keyIn(want), seat, runtime, bornAt, ending: false });
@@ -336,29 +319,10 @@ export class Spares {
       ...keyIn(kept),
       // Where a credential that it was started with has expired: nobody's any more.
       ...(kept.stale === true || this.#ports.credentials.expired(runtime) ? { stamp: '' } : {}),
+      ...('converses' in kept.runtime ? { converses: kept.runtime.converses } : {}),
       phase: kept.ending ? 'ending' : kept.runtime.isSpare ? 'ready' : 'starting',
     }));
   }
-}
-
-/** Sessions of the domain may take a seat in it. */
-function openTo({ domain, runtime, ending, stale }: Kept): Pick<Lease, 'domain'> {
-  const open = 'open' in runtime && runtime.open && !ending && stale !== true;
-  return open && domain !== undefined ? { domain } : {};
-}
-
-function keyIn({ key, stamp, domain }: SpareKey): SpareKey {
-  return { key, stamp, ...(domain === undefined ? {} : { domain }) };
-}
-
-/** What the process has of a session without secrets: one that can be shared, nothing but what all of the domain have. */
-function broughtTo(
-  { domain, env: shared = {} }: WishKey,
-  { env, mcpServers }: SessionSecrets,
-): SessionSecrets {
-  return domain === undefined
-    ? { env, credentials: {}, mcpServers }
-    : { env: shared, credentials: {}, mcpServers: {} };
 }
 
 function resumed({ resume }: SessionSpec): { readonly resume?: string } {

@@ -25,6 +25,8 @@ export interface SpareWant extends SpareKey {
 export interface Spare extends SpareKey {
   readonly runtime: string;
   readonly phase: 'starting' | 'ready' | 'ending';
+  /** A conversation is open in it, for a session that is started alike. */
+  readonly converses?: boolean;
 }
 
 export interface SparesView {
@@ -73,7 +75,8 @@ export function verdictOfSpare(spare: Spare, want: SpareWant | undefined, now: n
   const unused =
     want === undefined ? '' : `, last wanted ${String(Math.round((now - want.usedAt) / 1000))} s ago`;
   const what = spare.phase === 'starting' ? 'a spare process that is being started' : 'a spare process';
-  return `${what}: no session has it yet${unused}; it is the first to end when a slot is needed`;
+  const open = spare.converses === true ? ', a conversation is open in it' : '';
+  return `${what}: no session has it yet${open}${unused}; it is the first to end when a slot is needed`;
 }
 
 function wantedNow({ wants, now, pool }: SparesView, limits: PoolLimits): readonly SpareWant[] {

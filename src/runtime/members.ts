@@ -8,6 +8,7 @@ import { isOfSeat, type Json, type SeatSignal, type Told } from '../agents/diale
 import { redactionOf } from '../redact/index.ts';
 import type { AgentSignal, Draft, Listener, RuntimeInput } from '../session/ports.ts';
 import type { Hearers } from './audience.ts';
+import { Nobody } from './nobody.ts';
 import { Redacting } from './redacting.ts';
 import { seatRows, type SeatRow } from './seat-row.ts';
 
@@ -59,11 +60,21 @@ export class Members implements Hearers {
   }
 
   get ids(): readonly string[] {
-    return [...new Set(this.#seats.map((seat) => seat.session))];
+    return [...new Set(this.sessions.map((seat) => seat.session))];
   }
 
   get all(): readonly Seat[] {
     return this.#seats;
+  }
+
+  /** Without the one that nobody has: in the row of the process there is nothing of it. */
+  get sessions(): readonly Seat[] {
+    return this.#seats.filter(({ listener }) => !(listener instanceof Nobody));
+  }
+
+  /** The one that nobody has. */
+  get nobodys(): Seat | undefined {
+    return this.#seats.find(({ listener }) => listener instanceof Nobody);
   }
 
   get(id: string): Seat | undefined {
@@ -71,7 +82,7 @@ export class Members implements Hearers {
   }
 
   seats(): Json {
-    return seatRows(this.#options.domain, this.#seats);
+    return seatRows(this.#options.domain, this.sessions);
   }
 
   /** Secrets of one are masked in what any of them says, as long as the process lives. All that are hidden now, when there are more. */
@@ -96,8 +107,38 @@ export class Members implements Hearers {
   }
 
   add(draft: Draft, seat: Seat): void {
+    if (seat.listener instanceof Nobody) return this.#become(draft, [...this.#seats, seat]);
+    this.#become(draft, [...this.#seats, this.#unused ? { ...seat, spare: true } : seat]);
+    this.#use(draft);
+  }
+
+  /** Nobody's seat, where its conversation is open, is a session's. Gives its old name, and what was said in it. */
+  give(
+    draft: Draft,
+    { id, listener }: Pick<Seat, 'id' | 'listener'>,
+  ): { readonly from: string; readonly inputs: readonly RuntimeInput[] } | undefined {
+    const { nobodys } = this;
+    if (nobodys?.phase !== 'in' || !(nobodys.listener instanceof Nobody)) return undefined;
+    const { id: from, session: mark, listener: nobody } = nobodys;
+    const given = {
+      ...nobodys,
+      id,
+      session: listener.id,
+      listener,
+      since: draft.now,
+      spare: true,
+      mark,
+    } as const;
+    this.#become(
+      draft,
+      this.#seats.map((seat) => (seat.id === from ? given : seat)),
+    );
+    this.#use(draft);
+    return { from, inputs: nobody.unheard(id) };
+  }
+
+  #use(draft: Draft): void {
     const unused = this.#unused;
-    this.#become(draft, [...this.#seats, unused ? { ...seat, spare: true } : seat]);
     this.#unused = false;
     draft.onRollback(() => {
       this.#unused = unused;

@@ -23,10 +23,17 @@ export interface SeatRow {
   readonly reason?: RuntimeEndReason;
   /** The first in a process that was there before any session. */
   readonly spare?: true;
+  /** What its commands carry as the mark of their session, where its conversation was opened before the session was there. */
+  readonly mark?: string;
+}
+
+/** What the commands of a seat carry. */
+export function markOf({ mark, session }: Pick<SeatRow, 'mark' | 'session'>): string {
+  return mark ?? session;
 }
 
 export function seatRows(domain: string, seats: readonly SeatRow[]): Json {
-  const rows = seats.map(({ id, session, since, phase, joined, prompt, reason, spare }) => ({
+  const rows = seats.map(({ id, session, since, phase, joined, prompt, reason, spare, mark }) => ({
     id,
     session,
     since,
@@ -35,6 +42,7 @@ export function seatRows(domain: string, seats: readonly SeatRow[]): Json {
     prompt,
     ...(reason === undefined ? {} : { reason }),
     ...(spare === undefined ? {} : { spare }),
+    ...(mark === undefined ? {} : { mark }),
   }));
   return { domain, seats: rows };
 }
@@ -49,14 +57,16 @@ export function seatsIn(state: unknown): { readonly domain: string; readonly sea
 
 type Table = Readonly<Record<string, unknown>>;
 
-function seatOf({ id, session, since, phase, joined, prompt, reason, spare }: Table): SeatRow {
+function seatOf({ id, session, since, phase, joined, prompt, reason, spare, mark }: Table): SeatRow {
   const known = PHASES.find((one) => one === phase);
   if (typeof id !== 'string' || typeof session !== 'string' || typeof since !== 'number') throw unknown();
   if (known === undefined || typeof prompt !== 'number') throw unknown();
   const why = RuntimeEndReason.safeParse(reason);
   const given = why.success ? { reason: why.data } : {};
   const first = spare === true ? ({ spare } as const) : {};
-  return { id, session, since, phase: known, joined: joined === true, prompt, ...given, ...first };
+  const marked = typeof mark === 'string' ? { mark } : {};
+  const seat = { id, session, since, phase: known, joined: joined === true, prompt };
+  return { ...seat, ...given, ...first, ...marked };
 }
 
 function tableOf(value: unknown): Table {

@@ -40,6 +40,11 @@ export const NOT_HAD: Refused = {
   retry: false,
 };
 
+export function notOpened(agent: string, afterMs: number): Refused {
+  const message = `${agent} did not open the conversation within ${String(afterMs / 1000)} s (runtime.threadTimeoutMs)`;
+  return { code: 'start_timeout', message, retry: false };
+}
+
 export class SeatWishes {
   readonly #member: (session: string) => SeatPorts;
   readonly #agent: string;
@@ -106,6 +111,15 @@ export class SeatWishes {
 
   in(seat: string, conversation: string): void {
     this.#had.get(seat)?.ownership?.in(conversation);
+  }
+
+  /** The conversation of one seat is another's, of this session. */
+  given(from: string, to: string, session: string): void {
+    const had = this.#had.get(from);
+    this.#had.delete(from);
+    if (had === undefined) return;
+    had.ownership?.of(session);
+    this.#had.set(to, { ...had, settings: { ...had.settings, session } });
   }
 
   /** `goesOn`: the process does, without it. */

@@ -24,8 +24,13 @@ export interface SharedOptions {
   readonly slot: Slot;
   /** One that an earlier daemon left, and its sessions. */
   readonly from?: RuntimeRecord;
-  /** It is started before there is a session for it: whose wish it is started with then. */
-  readonly ahead?: string;
+  /** It is started before there is a session for it. */
+  readonly ahead?: {
+    /** Whose wish it is started with then. */
+    readonly wish: string;
+    /** A conversation is opened in it, too, by that wish. */
+    readonly converses: boolean;
+  };
   readonly listener: (session: string) => Listener | undefined;
   /** `ran`: it was ready once. */
   readonly onGone: (id: string, how: { readonly failed: boolean; readonly ran: boolean }) => void;

@@ -4,26 +4,27 @@
  * was being opened or closed, is so for the next daemon too, and goes on from there.
  */
 import type { Told } from '../agents/dialect.ts';
-import { PilotlightError, type RuntimeEndReason, type TurnFailureCode } from '../protocol/index.ts';
 import type {
   AgentCommand,
   AgentSignal,
   Draft,
   Listener,
   OutboxRecord,
-  RuntimeInput,
   RuntimeRecord,
+  Seated,
   Voice,
 } from '../session/ports.ts';
-import { isFailure } from './ended.ts';
+import { newId, PilotlightError, type RuntimeEndReason, type TurnFailureCode } from '../protocol/index.ts';
+import { Ending } from './ending.ts';
 import { Lifetime } from './lifetime.ts';
 import { Members, type Refused, type Seat } from './members.ts';
+import { Nobody } from './nobody.ts';
 import { commitSurely } from './persist.ts';
 import type { RuntimePorts } from './ports.ts';
 import type { Runtime } from './runtime.ts';
 import { SeatBounds } from './seat-bounds.ts';
-import { seatsIn } from './seat-row.ts';
-import { NOT_HAD, refusedBy, SeatWishes } from './seat-wishes.ts';
+import { markOf, seatsIn } from './seat-row.ts';
+import { NOT_HAD, notOpened, refusedBy, SeatWishes } from './seat-wishes.ts';
 import type { SharedOptions, SharedPorts } from './shared-ports.ts';
 
 export class SharedLifetime {
@@ -41,9 +42,7 @@ export class SharedLifetime {
   readonly #leaving = new AbortController();
   /** Seats of an earlier daemon whose sessions could not be read. */
   readonly #orphans: string[] = [];
-  /** Nobody joins it any more. */
-  #over: boolean;
-  readonly #how = { failed: false, ran: false };
+  readonly #ending: Ending;
   #detached = false;
 
   constructor(options: SharedOptions) {
@@ -56,11 +55,12 @@ export class SharedLifetime {
       if (hidden !== undefined) ports.keepSecrets(hidden);
     });
     this.#bounds = new SeatBounds(ports.threadTimeoutMs, (seat) => {
-      void this.#surely((draft) => this.#tooLate(draft, seat));
+      const why = notOpened(ports.dialect.agent, ports.threadTimeoutMs);
+      void this.#surely((draft) => this.#giveUp(draft, seat, why));
     });
     const left = from === undefined ? undefined : seatsIn(from.state);
     this.domain = left?.domain ?? options.domain;
-    this.#over = from !== undefined && from.phase !== 'ready';
+    this.#ending = new Ending(from !== undefined && from.phase !== 'ready');
     this.#members = new Members({
       ahead: options.ahead !== undefined,
       domain: this.domain,
@@ -78,7 +78,7 @@ export class SharedLifetime {
       onConversation: (seat, conversation) => this.#wishes.in(seat.id, conversation),
       onGone: (seat) => this.#left(seat),
       onPause: () => this.#bounds.pause(),
-      onLife: (draft, input) => this.#lives(draft, input),
+      onLife: (draft, input) => this.#ending.heard(draft, input),
     });
     this.#lifetime = new Lifetime({
       id,
@@ -92,7 +92,7 @@ export class SharedLifetime {
       },
       onGone: () => {
         this.#bounds.close();
-        options.onGone(id, this.#how);
+        options.onGone(id, this.#ending.how);
       },
       onMeasured: () => options.onMeasured(id),
       onRunning: () => this.#goOn(),
@@ -113,28 +113,47 @@ export class SharedLifetime {
 
   /** It is ready, and no session has a seat in it yet. */
   get isSpare(): boolean {
-    return this.#members.unused && !this.#over && this.#runtime?.phase === 'ready';
+    return this.#members.unused && !this.#ending.over && this.#runtime?.phase === 'ready';
+  }
+
+  /** A conversation is open in it that nobody has. */
+  get converses(): boolean {
+    return this.#members.nobodys?.phase === 'in';
   }
 
   /** Whether a session may take a seat in it. */
   get open(): boolean {
     const adopting = this.#options.from !== undefined && this.#runtime === undefined;
-    return !this.#over && !adopting;
+    return !this.#ending.over && !adopting;
   }
 
   /** Makes its row in this draft; the process is started after the commit. */
   start(draft: Draft): void {
+    const { ahead } = this.#options;
+    if (ahead?.converses === true) this.#ask(draft, newId('rt'), new Nobody(ahead.wish));
     this.#lifetime.start(draft);
   }
 
   /** A session takes a seat in this draft; it is told when its conversation is open. */
   join(draft: Draft, id: string, listener: Listener): Voice {
-    const { now: since } = draft;
-    const seat = { id, session: listener.id, since, phase: 'asked', joined: false, prompt: 0 } as const;
-    this.#members.add(draft, { ...seat, listener });
+    const { nobodys } = this.#members;
+    this.#ask(draft, id, listener);
     this.#keep(draft);
-    draft.afterCommit(() => void this.#prepare(id));
+    // Its conversation is another.
+    if (nobodys !== undefined)
+      draft.afterCommit(() => void this.#surely((later) => this.#end(later, nobodys.id, 'closed')));
     return this.voice(id);
+  }
+
+  /** The same, with the conversation that was opened ahead, if it is: gives what was said in it. */
+  take(draft: Draft, id: string, listener: Listener): Seated | undefined {
+    const given = this.isSpare ? this.#members.give(draft, { id, listener }) : undefined;
+    if (given === undefined) return undefined;
+    const { from, inputs } = given;
+    this.#runtime?.seated(draft, (dialect, state) => dialect.take(state, { from, to: id }));
+    this.#keep(draft);
+    draft.afterCommit(() => this.#wishes.given(from, id, listener.id));
+    return { voice: this.voice(id), inputs };
   }
 
   voice(id: string): Voice {
@@ -155,7 +174,7 @@ export class SharedLifetime {
 
   /** The process ends, for all who are in it. */
   retire(draft: Draft, reason: RuntimeEndReason): void {
-    this.#isOver(draft);
+    this.#ending.begin(draft);
     this.#lifetime.end(draft, reason);
   }
 
@@ -209,19 +228,19 @@ export class SharedLifetime {
     const unwritten = seat.phase === 'asked' && this.#runtime !== undefined;
     const whole = (reason === 'stuck' || reason === 'crashed') && !unwritten;
     // The last one ends it. So does one whose agent does not answer: what it has taken of the process is not known.
-    if (this.#over || whole || !others) return this.retire(draft, reason);
+    if (this.#ending.over || whole || !others) return this.retire(draft, reason);
     if (seat.phase === 'asked' || this.#runtime === undefined) {
       this.#keep(draft);
       // Nothing was written for it.
-      const calledOff = (later: Draft): void => {
-        this.#members.freed(later, id);
-        this.#keep(later);
-      };
-      draft.afterCommit(() => void this.#surely(calledOff));
-      return;
+      return draft.afterCommit(() => void this.#surely((later) => this.#calledOff(later, id)));
     }
     this.#leave(draft, id);
     draft.afterCommit(() => this.#bounds.start(id));
+  }
+
+  #calledOff(draft: Draft, id: string): void {
+    this.#members.freed(draft, id);
+    this.#keep(draft);
   }
 
   #leave(draft: Draft, id: string): void {
@@ -234,6 +253,12 @@ export class SharedLifetime {
     if (told.length === 0) return;
     this.#members.tell(draft, this.id, told);
     this.#keep(draft);
+  }
+
+  #ask(draft: Draft, id: string, listener: Listener): void {
+    const seat = { id, session: listener.id, phase: 'asked', joined: false, prompt: 0 } as const;
+    this.#members.add(draft, { ...seat, since: draft.now, listener });
+    draft.afterCommit(() => void this.#prepare(id));
   }
 
   /** What its session wants, before anything is written for it. */
@@ -273,20 +298,13 @@ export class SharedLifetime {
     });
   }
 
-  #tooLate(draft: Draft, id: string): void {
-    const seconds = String(this.#ports.threadTimeoutMs / 1000);
-    const message = `${this.#ports.dialect.agent} did not open the conversation within ${seconds} s (runtime.threadTimeoutMs)`;
-    this.#giveUp(draft, id, { code: 'start_timeout', message, retry: false });
-  }
-
   /** The process goes on for the others. */
   #giveUp(draft: Draft, id: string, why: Refused): void {
     const phase = this.#members.get(id)?.phase;
     if (phase === 'joining') this.#members.turnAway(draft, id, why);
     else if (phase === 'leaving') this.#members.freed(draft, id);
     else return;
-    const writes = { signals: [], writes: [] };
-    this.#runtime?.seated(draft, (dialect, state) => ({ state: dialect.forsake(state, id), ...writes }));
+    this.#runtime?.seated(draft, (dialect, state) => dialect.forsake(state, id));
   }
 
   #left(seat: Seat): void {
@@ -294,25 +312,24 @@ export class SharedLifetime {
     this.#ready.delete(seat.id);
     this.#wishes.forget(seat.id, this.#runtime?.phase === 'ready');
     this.#turns.delete(seat.id);
-    this.#options.onLeft(seat.id, seat.session);
-    if (this.#over) return;
-    if (this.#members.all.length > 0) return this.#options.ports.leftBehind(seat.session);
+    if (!(seat.listener instanceof Nobody)) this.#options.onLeft(seat.id, seat.session);
+    if (this.#ending.over || this.#members.unused) return;
+    if (this.#members.all.length > 0) return this.#options.ports.leftBehind(markOf(seat));
     void this.#surely((draft) => {
-      if (this.#members.all.length === 0 && !this.#over) this.retire(draft, 'closed');
+      if (this.#members.all.length === 0 && !this.#ending.over) this.retire(draft, 'closed');
     });
   }
 
   /** It runs, just started or taken over: everyone goes on from where the row says. */
   #goOn(): void {
-    this.#how.ran = true;
+    this.#ending.how.ran = true;
     const takenOver = this.#options.from !== undefined;
     const { child } = this.#lifetime.running ?? {};
     const going = this.#members.all.filter(({ phase }) => phase === 'leaving').map(({ id }) => id);
-    if (takenOver) this.#ports.leftByOthers(new Set(this.#members.all.map(({ session }) => session)));
-    if (takenOver && going.length + this.#orphans.length > 0)
-      void this.#surely((draft) => {
-        for (const id of [...going, ...this.#orphans]) this.#leave(draft, id);
-      });
+    if (takenOver) {
+      this.#ports.leftByOthers(new Set(this.#members.all.map(markOf)));
+      for (const id of [...going, ...this.#orphans]) void this.#surely((draft) => this.#leave(draft, id));
+    }
     for (const { id, phase } of this.#members.all) {
       if (phase === 'asked') void (takenOver ? this.#prepare(id) : this.#admit(id));
       else if (takenOver && child !== undefined) this.#wishes.adopted(id, child.identity);
@@ -324,26 +341,11 @@ export class SharedLifetime {
 
   /** For the process; at a takeover what each of its sessions wants is read, too: what was decided for them is to be written. */
   async #settings(why: 'start' | 'takeover'): ReturnType<RuntimePorts['settings']> {
-    const first = this.#members.all[0]?.session ?? this.#options.ahead;
+    const first = this.#members.all[0]?.session ?? this.#options.ahead?.wish;
     const seated = this.#members.all.filter(({ phase }) => phase !== 'asked');
     if (why === 'takeover') await this.#wishes.again(seated, this.#ports.threadTimeoutMs);
     if (first === undefined) throw new PilotlightError('aborted', 'Nobody wants the process any more');
     return this.#ports.process(first);
-  }
-
-  /** Word of its end comes here first: a session that starts anew on that word is not to find it open. */
-  #lives(draft: Draft, input: RuntimeInput): void {
-    if (input.kind === 'agent' || input.kind === 'runtime-ready') return;
-    this.#how.failed ||= isFailure(input, this.#over);
-    this.#isOver(draft);
-  }
-
-  #isOver(draft: Draft): void {
-    const before = this.#over;
-    this.#over = true;
-    draft.onRollback(() => {
-      this.#over = before;
-    });
   }
 
   #keep(draft: Draft): void {

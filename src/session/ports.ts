@@ -67,6 +67,12 @@ export interface Voice {
   markTurn(open: boolean): void;
 }
 
+/** A session has its seat in a process that others share, and is told this at once. */
+export interface Seated {
+  readonly voice: Voice;
+  readonly inputs: readonly RuntimeInput[];
+}
+
 /** The place of a process in the pool: had, or waited for. */
 export interface Slot {
   /** Whether the process gets one message only; settled once granted. */

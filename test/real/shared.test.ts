@@ -117,3 +117,32 @@ test('sessions have the process that was ready before them, and go on in it unde
   await next.stop();
   expect(marked(at.path)).toEqual([]);
 });
+
+test('the first session has the conversation that was opened before it, with its answer; its commands are its own, and it goes on under the next daemon', async () => {
+  const { PATH: _, ...env } = real.codex.env;
+  const config = `[pool]\nspares = 1\nspareRestMs = 20\n${agentConfig(real)}`;
+  await using at = testHome({ config, root: real.root, env });
+  const daemon = await TestDaemon.start(at);
+  await daemon.request('DELETE', `/v1/sessions/${await open(daemon, { mode: 'bypass' })}`);
+  const opened = async (): Promise<number> => {
+    for (;;) {
+      const { leases } = (await daemon.request('GET', '/v1/status')).body.pool;
+      for (const { pid, reason } of leases)
+        if (String(reason).includes('a conversation is open in it')) return pid;
+    }
+  };
+  const pid = await opened();
+  const asked = { agent: 'codex', cwd: real.cwd, env: real.codex.env, mode: 'bypass' };
+  const { body } = await daemon.request('POST', '/v1/sessions', asked);
+  expect(body).toMatchObject({ state: 'idle', runtime: { pid } });
+  expect((await daemon.turn(body.id, 'run: echo from-$((40 + 2))')).data['text']).toContain('from-42');
+  await daemon.turn(body.id, 'remember: the code is 4711');
+  await daemon.kill9();
+  const next = await TestDaemon.takeOver(at);
+  expect((await next.turn(body.id, 'recall')).data['text']).toContain('4711');
+  const events = await next.events(body.id);
+  expect(of(events, 'runtime.started').map(({ data }) => data)).toMatchObject([{ pid, spare: true }]);
+  checkJournal(events);
+  await next.stop();
+  expect(marked(at.path)).toEqual([]);
+});

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { TURN_ENDINGS, type SessionEvent } from '../../src/protocol/index.ts';
 import type { PoolLimits } from '../../src/pool/index.ts';
 import { seatsIn } from '../../src/runtime/seat-row.ts';
+import type { SessionSpec } from '../../src/session/ports.ts';
 import type { SessionState } from '../../src/session/state.ts';
 import { MemoryJournal } from '../support/memory-journal.ts';
 import { MemoryKeeper, type Brain } from '../support/memory-keeper.ts';
@@ -44,6 +45,8 @@ interface Shared {
   readonly unclosed: readonly number[];
   /** A session is closed when it is done, and its seat is free. */
   readonly leaves: boolean;
+  /** Conversations are opened ahead, in processes that are: for whoever comes, or each for nobody that ever comes. */
+  readonly ahead: 'none' | 'alike' | 'apart';
 }
 
 interface Outcome {
@@ -53,6 +56,8 @@ interface Outcome {
   readonly received: readonly string[];
   /** Most processes that were there at once. */
   readonly most: number;
+  /** Messages into conversations that were opened ahead. */
+  readonly taken: number;
 }
 
 const calm = sharedToyBrain(['some']);
@@ -91,13 +96,20 @@ async function run(given: Given): Promise<Outcome> {
   }
   const prompts = keeper.received.filter((line) => line.startsWith('p '));
   const received = prompts.map((line) => line.split(' ').at(-1) ?? '');
-  return { journal, events: journal.all, received, most };
+  const opened = new Set(
+    keeper.received.filter((line) => line.startsWith('j ')).map((line) => line.slice(2)),
+  );
+  const taken = prompts.filter((line) => !opened.has(line.split(' ')[1] ?? '')).length;
+  return { journal, events: journal.all, received, most, taken };
 }
 
 /** A daemon's life: all that a client wants, with keys, so that a client of the next daemon may want it again. */
 async function live(journal: MemoryJournal, keeper: MemoryKeeper, given: Given): Promise<void> {
   const sharing = given.shared === undefined ? {} : { sharing: sharedBy({ threadTimeoutMs: 20 }) };
-  const host = await toyHost(journal, keeper, { pool: given.pool, ...sharing });
+  const ahead = given.shared?.ahead ?? 'none';
+  const conversation = ({ id }: SessionSpec): string | undefined =>
+    ahead === 'none' ? undefined : ahead === 'alike' ? 'all' : id;
+  const host = await toyHost(journal, keeper, { pool: given.pool, ...sharing, conversation });
   const client = async (at: number): Promise<void> => {
     const key = (name: string): { scope: string; key: string; bodyHash: string } => ({
       scope: name,
@@ -222,6 +234,7 @@ const sharedGiven = fc
     unopened: fc.uniqueArray(fc.integer({ min: 1, max: 8 }), { maxLength: 1 }),
     unclosed: fc.uniqueArray(fc.integer({ min: 1, max: 4 }), { maxLength: 1 }),
     leaves: fc.boolean(),
+    ahead: fc.constantFrom('alike', 'alike', 'apart', 'none'),
     spares: fc.integer({ min: 1, max: 2 }),
     maxWarm: fc.integer({ min: 1, max: 4 }),
     // Most of the time there is time for a process ahead.
@@ -252,18 +265,20 @@ function seatsAdd(journal: MemoryJournal): boolean {
 
 test('processes that sessions share, started ahead too, under daemons that die at any moment: one ending each, no message twice, no seat left over', async () => {
   let several = 0;
+  let taken = 0;
   await fc.assert(
     fc.asyncProperty(sharedGiven, async (some) => {
       const outcome = await run(some);
       check(outcome, some);
       await until(() => seatsAdd(outcome.journal));
       several += sharedSpares(outcome.events);
+      taken += outcome.taken;
     }),
     { numRuns: 200 },
   );
-  // Some that were started before any session had several in the end.
-
+  // Some that were started before any session had several in the end, and some conversations that were opened ahead were taken.
   expect(several).toBeGreaterThan(0);
+  expect(taken).toBeGreaterThan(0);
 }, 120_000);
 
 /** How many processes that were started ahead have served more than one session. */

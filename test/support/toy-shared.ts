@@ -63,7 +63,9 @@ export const sharedToy: SharedDialect<SharedToyState> = {
     const writes = step.writes.map(({ kind, ref }) => ({ kind, ref: `${seat} ${named(ref)}` }));
     return { ...step, state: { ...state, [seat]: { ...own, ...step.state } }, writes };
   },
-  forsake: (state, seat) => Object.fromEntries(Object.entries(state).filter(([one]) => one !== seat)),
+  take: (state, { from, to }) =>
+    silent(Object.entries(state).map(([seat, own]) => [seat === from ? to : seat, own])),
+  forsake: (state, seat) => silent(Object.entries(state).filter(([one]) => one !== seat)),
   render: (write, context) =>
     write.kind === 'join' || write.kind === 'leave'
       ? `${write.kind.charAt(0)} ${named(write.ref)}`
@@ -78,6 +80,10 @@ export const sharedToy: SharedDialect<SharedToyState> = {
     );
   },
 };
+
+function silent(seats: readonly (readonly [string, SeatState])[]): SharedStep<SharedToyState> {
+  return { state: Object.fromEntries(seats), signals: [], writes: [] };
+}
 
 function processLine(state: SharedToyState, line: string, ids: RequestIds): SharedStep<SharedToyState> {
   return { ...toy.translate({ block: 0, open: false }, line, ids), state };

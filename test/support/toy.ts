@@ -8,7 +8,7 @@ import { SessionHost, type RuntimeFactory } from '../../src/host/index.ts';
 import { createSecretStore } from '../../src/host/secrets.ts';
 import { DEFAULT_POOL_LIMITS, type PoolLimits } from '../../src/pool/index.ts';
 import { Lifetime } from '../../src/runtime/lifetime.ts';
-import type { AgentSignal } from '../../src/session/ports.ts';
+import type { AgentSignal, SessionSpec } from '../../src/session/ports.ts';
 import type { SessionRules } from '../../src/session/session.ts';
 import { DEFAULT_WATCH_LIMITS, type WatchLimits } from '../../src/session/watch.ts';
 import type { MemoryJournal } from './memory-journal.ts';
@@ -95,6 +95,8 @@ export const toySettings: AgentSettings = {
 };
 
 export interface ToyHostOptions {
+  /** Sessions for which it is the same open their conversations alike; absent: none is opened ahead. */
+  readonly conversation?: (spec: SessionSpec) => string | undefined;
   /** Awaited before settings are had. */
   readonly settled?: () => Promise<void>;
   readonly limits?: Partial<WatchLimits>;
@@ -139,7 +141,9 @@ export async function toyHost(
     credentials: { expired: () => false, handOver: () => undefined },
     keyOf: async ({ spec }) => {
       const domain = sharing.domainOf?.(spec);
-      return domain === undefined ? { key: spec.agent, stamp: '' } : { key: domain, domain, stamp: '' };
+      if (domain === undefined) return { key: spec.agent, stamp: '' };
+      const conversation = options.conversation?.(spec);
+      return { key: domain, domain, stamp: '', ...(conversation === undefined ? {} : { conversation }) };
     },
     mostSessions: 1000,
     roots: [],

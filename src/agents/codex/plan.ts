@@ -41,8 +41,8 @@ export function planShared(binary: AgentBinary, settings: AgentSettings): StartP
 }
 
 /**
- * What its allocator (jemalloc) reads. It keeps freed memory for each of some thirty threads, much of it for every conversation: without what is over a KiB,
- * ten of them take 21 MB more than one instead of 29, and their turns as long as before (0.169.0).
+ * What its allocator (jemalloc) reads. It keeps freed memory for each of some thirty threads, much of it for every conversation: with less of it,
+ * ten of them take 31 MB instead of 41, and their turns as long as before (0.169.0).
  */
 const ALLOCATOR = '_RJEM_MALLOC_CONF';
 

@@ -52,7 +52,11 @@ export const sharedCodex: SharedDialect<SharedState> = {
     takeIn(work, seat, step);
     return stepOf(work);
   },
-  forsake,
+  take(state, { from, to }) {
+    const members = state.members.map((one): Member => (one.seat === from ? { ...one, seat: to } : one));
+    return { state: { ...state, members }, signals: [], writes: [] };
+  },
+  forsake: (state, seat) => ({ state: forsake(state, seat), signals: [], writes: [] }),
 };
 
 async function greet(channel: HandshakeChannel, settings: AgentSettings): Promise<Greeted<SharedState>> {

@@ -44,8 +44,7 @@ class Driven {
   }
 
   forsake(seat: string): this {
-    this.state = sharedCodex.forsake(this.state, seat);
-    return this;
+    return this.take((state) => sharedCodex.forsake(state, seat));
   }
 
   prompt(seat: string, turn = TURN): this {
@@ -218,4 +217,23 @@ test('a message that cannot be had any more is refused to its turn, and every ot
   expect(line).toEqual({ id: codex.last, method: 'pilotlight/withdrawn', params: {} });
   codex.line({ id: codex.last, error: { code: -32600, message: 'unknown variant' } });
   expect(codex.of('a').at(-1)).toMatchObject({ kind: 'ended', outcome: { kind: 'failed' } });
+});
+
+test('the allocator of a process of several keeps little for each thread, unless the user says otherwise', () => {
+  const planned = (env: Record<string, string>): unknown =>
+    sharedCodex.plan({ path: 'codex' }, { ...SETTINGS, env }).env['_RJEM_MALLOC_CONF'];
+  expect(planned({})).toMatch(/tcache_max:\d+/);
+  expect(planned({ _RJEM_MALLOC_CONF: 'narenas:1' })).toBe('narenas:1');
+});
+
+test('a conversation that a seat gives to another is that one’s, with what is said in it', () => {
+  const codex = new Driven().seated('nobody', THREAD);
+  codex.take((state) => sharedCodex.take(state, { from: 'nobody', to: 'a' }));
+  codex.prompt('a').answered({ turn: { id: C1, status: 'inProgress', items: [] } });
+  codex.line({
+    method: 'turn/completed',
+    params: { threadId: THREAD, turn: { id: C1, status: 'completed', items: [] } },
+  });
+  expect(codex.of('a').at(-1)).toMatchObject({ kind: 'ended', outcome: { kind: 'completed' } });
+  expect(codex.of('nobody').map(({ kind }) => kind)).toEqual(['joined']);
 });
