@@ -24,6 +24,7 @@ describe('variables', () => {
     ['SIZE', '1000000000'],
     ['SSH_AUTH_SOCK', '/tmp/ssh-XXXX/agent.1'],
     ['MCP_TIMEOUT', '30000'],
+    ['_RJEM_MALLOC_CONF', 'tcache_max:1024,narenas:1'],
   ])('%s=%s is none', (name, value) => {
     expect(of({ [name]: value })).toEqual([]);
   });

@@ -40,11 +40,20 @@ describe('streams', () => {
     ]);
   });
 
-  test('the whole text comes: what is held back is in it', () => {
+  test('the whole text comes: what is held back comes before it, so that the pieces are the whole', () => {
     const one = redacting();
     const done: Addressed = { kind: 'text-done', block: 'b1', text: `key ${SECRET} s` };
     const out = one.signals([text(`key ${SECRET} s`), done, ended]);
-    expect(out).toEqual([text('key [masked] '), { ...done, text: 'key [masked] s' }, ended]);
+    expect(out).toEqual([text('key [masked] '), text('s'), { ...done, text: 'key [masked] s' }, ended]);
+  });
+
+  test('a secret that goes on in what was not streamed: nothing of it is said', () => {
+    const one = redacting();
+    const done: Addressed = { kind: 'text-done', block: 'b1', text: `key ${SECRET}` };
+    expect(one.signals([text('key sk-made'), done])).toEqual([
+      text('key '),
+      { ...done, text: 'key [masked]' },
+    ]);
   });
 
   test('a commit that fails puts back what was held', () => {

@@ -60,14 +60,12 @@ export class Redacting {
         return this.#streamed(signal);
       case 'text-done':
       case 'reasoning-done':
-        this.#held.delete(streamOf(signal));
-        return [{ ...signal, text: mask(signal.text) }];
+        return this.#completed(streamOf(signal), { ...signal, text: mask(signal.text) }, signal.text);
       case 'text-void':
         this.#held.delete(streamOf(signal));
         return [signal];
       case 'tool-done':
-        this.#held.delete(streamOf(signal));
-        return [{ ...signal, output: mask(signal.output) }];
+        return this.#completed(streamOf(signal), { ...signal, output: mask(signal.output) }, signal.output);
       case 'tool':
         return [{ ...signal, input: this.#deep(signal.input) }];
       case 'plan':
@@ -107,6 +105,15 @@ export class Redacting {
     if (held === '') this.#held.delete(stream);
     else this.#held.set(stream, { ...signal, text: held });
     return shown === '' ? [] : [{ ...signal, text: shown }];
+  }
+
+  /** The stream is complete: what was held back of it is said, if the whole ends with that. A secret may have gone on in what was not streamed. */
+  #completed(stream: string, done: Told, whole: string): readonly Told[] {
+    const held = this.#held.get(stream);
+    this.#held.delete(stream);
+    return held !== undefined && whole.endsWith(held.text) && this.mask(whole).endsWith(held.text)
+      ? [held, done]
+      : [done];
   }
 
   /** What is held back for this one is not waited for any more: it is gone. */
