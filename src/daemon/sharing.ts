@@ -5,7 +5,7 @@
 import { createHmac } from 'node:crypto';
 import type { AgentSettings } from '../agents/index.ts';
 import type { StartWish, WishKey } from '../host/index.ts';
-import { mustBeDirectory, SESSION_MARK } from '../process/index.ts';
+import { isDirectory, mustBeDirectory, SESSION_MARK } from '../process/index.ts';
 import type { RuntimePorts } from '../runtime/ports.ts';
 import type { SeatPorts } from '../runtime/seat-wishes.ts';
 import type { SessionSpec } from '../session/ports.ts';
@@ -76,7 +76,7 @@ export async function keyOf(
   return { key: domain, domain, env, ...read, ...(conversation === undefined ? {} : { conversation }) };
 }
 
-/** Undefined where no other session's conversation may stand in: one goes on, or the session brings secrets, or a command is asked for some. */
+/** Undefined where no other session's conversation may stand in: one goes on, the session brings secrets, a command is asked for some, or its directory is gone. */
 async function conversationKeyOf(
   sources: SettingsSources,
   { spec, resume }: StartWish,
@@ -87,6 +87,7 @@ async function conversationKeyOf(
   const brought = { env: had.env, credentials: valuesOf(had), servers: had.mcpServers };
   if (resume !== undefined || agents.bringsSecrets(brought) || askedOf(sources, spec, had).length > 0)
     return undefined;
+  if (!isDirectory(spec.cwd)) return undefined;
   return agents.conversationKeyOf(spec.agent, ofSeat(sources, prepared, spec));
 }
 

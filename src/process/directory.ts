@@ -4,16 +4,18 @@ import { PilotlightError } from '../protocol/errors.ts';
 
 /** Throws `spawn_failed`, which says `what` (`… was not started`), when `cwd` is no directory. */
 export function mustBeDirectory(cwd: string, what: string): void {
-  let directory = false;
-  try {
-    directory = statSync(cwd).isDirectory();
-  } catch {
-    directory = false;
-  }
-  if (!directory)
+  if (!isDirectory(cwd))
     throw new PilotlightError('spawn_failed', `${what}: its directory ${cwd} does not exist`, {
       fix: 'Create the directory, or a session elsewhere.',
     });
+}
+
+export function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 /** The ways to name it: as it is given, and with its links followed. */

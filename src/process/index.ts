@@ -1,6 +1,6 @@
 /** Processes: starting, telling apart, measuring, ending, reaping. */
 export { createDirectHost } from './direct.ts';
-export { mustBeDirectory, namesOf } from './directory.ts';
+export { isDirectory, mustBeDirectory, namesOf } from './directory.ts';
 export { isAlive, processIdentity } from './identity.ts';
 export { endProcess } from './ladder.ts';
 export { endLeftBehind } from './left-behind.ts';

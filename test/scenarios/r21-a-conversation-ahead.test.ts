@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { checkJournal, TestDaemon, testHome, type TestHome } from '../support/daemon.ts';
@@ -123,6 +123,21 @@ test('another directory, mode, prompt, variable, secret, or file that it reads: 
   }
   writeFileSync(join(home.cwd, 'AGENTS.md'), 'Say it in Latin.\n');
   expect(await created(daemon, home)).toMatchObject({ state: 'starting', pid: spare });
+  await daemon.stop();
+});
+
+test('a session whose directory is gone gets no conversation, not even the one that was opened when it was there', async () => {
+  await using home = testHome({ config: CONFIG.replace('[pool]', '[pool]\nwarmOnCreate = false') });
+  const daemon = await TestDaemon.start(home);
+  const cwd = join(home.cwd, 'short-lived');
+  mkdirSync(cwd);
+  const late = await daemon.session('codex', { cwd });
+  await conversing(daemon);
+  rmSync(cwd, { recursive: true });
+  const turn = await daemon.send(late, 'say hello');
+  const ending = (await daemon.ending(late, turn)).at(-1);
+  expect(ending).toMatchObject({ type: 'turn.failed', data: { code: 'spawn_failed' } });
+  expect(String(ending?.data['message'])).toContain(`its directory ${cwd} does not exist`);
   await daemon.stop();
 });
 
