@@ -264,6 +264,7 @@ function callOf(visit: Visit, params: Readonly<Record<string, string>>): Call {
     query: url.searchParams,
     closing: arrival.closing,
     cut: arrival.cut,
+    arrived: arrival.arrived,
   };
 }
 

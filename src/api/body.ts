@@ -4,6 +4,7 @@
 import type { z } from 'zod';
 import { PilotlightError } from '../protocol/index.ts';
 import { invalidRequest } from './invalid.ts';
+import type { Call } from './route.ts';
 
 /** Deeper than any request there is; bounds every recursion over a body. */
 const MOST_DEPTH = 64;
@@ -16,14 +17,16 @@ export interface ReadBody<T> {
 
 /** The body as `schema` has it. A request without any body is `{}` to the schema. */
 export async function readBody<T>(
-  request: Request,
+  { request, arrived }: Pick<Call, 'request' | 'arrived'>,
   schema: z.ZodType<T>,
   mostBytes: number,
 ): Promise<ReadBody<T>> {
   checkLength(request, mostBytes);
   const declared = request.headers.get('content-type');
   if (declared !== null) checkType(request, declared);
-  const bytes = await readBytes(request, mostBytes);
+  // In the next step the server has read on to the end of what came with the headers.
+  await Promise.resolve();
+  const bytes = arrived?.() ?? (await readBytes(request, mostBytes));
   if (bytes.length > 0 && declared === null) throw unsupportedType('The body has no Content-Type');
   const json = bytes.length === 0 ? {} : parseJson(bytes);
   const parsed = schema.safeParse(json);

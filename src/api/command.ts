@@ -28,7 +28,7 @@ export class Commands {
 
   async run<B, A>(call: Call, host: Host, command: Command<B, A>): Promise<Response> {
     const { request, asker } = call;
-    const body = await readBody(request, command.body, this.#mostBodyBytes);
+    const body = await readBody(call, command.body, this.#mostBodyBytes);
     const idempotency = idempotencyOf(request.headers.get('idempotency-key'), {
       asker: asker.id,
       method: request.method,

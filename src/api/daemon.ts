@@ -67,8 +67,8 @@ function stop({ stop, mostBodyBytes }: DaemonPorts): readonly Route[] {
         answer: { status: 202, schema: 'Empty' },
         errors: [],
       },
-      handle: async ({ request }) => {
-        const { value } = await readBody(request, StopDaemon, mostBodyBytes);
+      handle: async (call) => {
+        const { value } = await readBody(call, StopDaemon, mostBodyBytes);
         await stop({ now: value.now === true });
         return json({}, 202);
       },
@@ -89,8 +89,8 @@ function gc({ gc, mostBodyBytes }: DaemonPorts): readonly Route[] {
         answer: { status: 200, schema: 'Collected' },
         errors: [],
       },
-      handle: async ({ request }) => {
-        await readBody(request, NoBody, mostBodyBytes);
+      handle: async (call) => {
+        await readBody(call, NoBody, mostBodyBytes);
         return json(await gc());
       },
     },

@@ -28,6 +28,8 @@ export interface Arrival {
   readonly door: Door;
   readonly closing?: AbortSignal;
   readonly cut?: () => void;
+  /** See Call.arrived. */
+  readonly arrived?: () => Uint8Array | undefined;
 }
 
 export interface DoorHeaders {

@@ -4,7 +4,7 @@ import { Places } from './limits.ts';
 import { pageText, type Numbering } from './frames.ts';
 import { cursorOf, limitOf } from './query.ts';
 import { param, type Call, type QueryDoc, type Route, type RouteDoc } from './route.ts';
-import { eventStream } from './stream.ts';
+import { EventStream } from './stream.ts';
 
 export interface EventPorts {
   readonly pingMs: number;
@@ -36,7 +36,7 @@ export function eventRoutes(ports: EventPorts): readonly Route[] {
     const { epoch } = host;
     if (call.request.method === 'HEAD') return new Response(null, { headers: streamHeaders(epoch) });
     const leave = places.take(call.asker.id);
-    const body = eventStream({
+    const body = new EventStream({
       follow: (signal) => host.follow(session, after, signal),
       numbering: numberingOf(session),
       epoch,

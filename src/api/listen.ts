@@ -2,15 +2,17 @@
  * A port or a Unix socket in front of the API. Owns the server and its connections. Knows no route.
  */
 import { once } from 'node:events';
-import { createServer, type Server, type ServerOptions, type ServerResponse } from 'node:http';
+import { createServer, ServerResponse, type Server, type ServerOptions } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { after, every } from '../async/after.ts';
 import { PilotlightError } from '../protocol/index.ts';
 import { limitConnections } from './crowd.ts';
 import { NO_HOST, type Arrival, type Door } from './door.ts';
 import { problemResponse } from './problem.ts';
+import { EventStream } from './stream.ts';
 import { unreadable } from './unreadable.ts';
 
 export type ListenOptions = ListenAt & {
@@ -64,8 +66,8 @@ const MOST_CHECK_MS = 2000;
 export async function listen(fetch: Fetch, options: ListenOptions): Promise<Listening> {
   const closing = new AbortController();
   const bounds = { ...BOUNDS, ...options.bounds };
-  const server = newServer(bounds, (request, cut) =>
-    fetch(request, { door: doorOf(server, options), closing: closing.signal, cut }),
+  const server = newServer(bounds, (request, arrival) =>
+    fetch(request, { door: doorOf(server, options), closing: closing.signal, ...arrival }),
   );
   const silent = silentConnections(server);
   await bind(server, options);
@@ -76,14 +78,19 @@ export async function listen(fetch: Fetch, options: ListenOptions): Promise<List
   };
 }
 
-type ServerFetch = (request: Request, cut: () => void) => Promise<Response>;
+type ServerFetch = (request: Request, arrival: Pick<Arrival, 'cut' | 'arrived'>) => Promise<Response>;
 
 function newServer(bounds: ConnectionBounds, fetch: ServerFetch): Server {
   const listener = getRequestListener(
-    (request, { outgoing }) =>
-      fetch(request, () => {
-        outgoing.destroy();
-      }),
+    async (request, { incoming, outgoing }) => {
+      const response = await fetch(request, {
+        cut: () => outgoing.destroy(),
+        arrived: () => arrived(incoming),
+      });
+      return response.body instanceof EventStream && outgoing instanceof ServerResponse
+        ? poured(response, response.body, outgoing)
+        : response;
+    },
     {
       overrideGlobalObjects: false,
       errorHandler: () =>
@@ -123,6 +130,22 @@ function newServer(bounds: ConnectionBounds, fetch: ServerFetch): Server {
     refuse(socket, 'CONNECT');
   });
   return server;
+}
+
+/** A stream would give it some turns of the loop later. */
+function arrived(
+  incoming: Readable & { readonly complete: boolean; readonly headers: object },
+): Uint8Array | undefined {
+  if (!incoming.complete || !('content-length' in incoming.headers)) return undefined;
+  const bytes: unknown = incoming.read();
+  return bytes instanceof Uint8Array ? bytes : undefined;
+}
+
+function poured({ status, headers }: Response, body: EventStream, outgoing: ServerResponse): Response {
+  outgoing.writeHead(status, Object.fromEntries(headers));
+  outgoing.flushHeaders();
+  void body.pour(outgoing);
+  return RESPONSE_ALREADY_SENT;
 }
 
 function serverOptions({ headersMs, requestMs, headerBytes }: ConnectionBounds): ServerOptions {

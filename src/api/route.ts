@@ -17,6 +17,8 @@ export interface Call {
   readonly params: Readonly<Record<string, string>>;
   /** Aborts when the listener closes: streams end then. */
   readonly closing: AbortSignal | undefined;
+  /** The body, once: when all of it is there already, of a length that was declared. */
+  readonly arrived: (() => Uint8Array | undefined) | undefined;
   /** Cuts the connection: for a client that reads no more. */
   readonly cut: (() => void) | undefined;
 }

@@ -5,6 +5,7 @@
  * Many events go into one chunk: 64 a chunk carry 2 million events a second where one write an event carries 250 thousand (measured on two cores).
  * Owns the follower and the pings of one stream. Knows no route.
  */
+import type { ServerResponse } from 'node:http';
 import type { UnderlyingSource } from 'node:stream/web';
 import { every } from '../async/after.ts';
 import { frameOf, PING, type Followed, type Numbering } from './frames.ts';
@@ -27,11 +28,24 @@ export interface StreamOptions {
   readonly onEnd: () => void;
 }
 
-export function eventStream(options: StreamOptions): ReadableStream<Uint8Array> {
-  return new ReadableStream(new Feed(options), { highWaterMark: 0 });
+/** The body of an answer: read as any other is, or poured into a connection. */
+export class EventStream extends ReadableStream<Uint8Array> {
+  readonly #feed: Feed;
+
+  constructor(options: StreamOptions) {
+    const feed = new Feed(options);
+    super(feed, { highWaterMark: 0 });
+    this.#feed = feed;
+  }
+
+  /** Instead of being read: straight to the client, without the streams between, whose steps take longer than the write. Resolves when it is over. */
+  pour(into: ServerResponse): Promise<void> {
+    return this.#feed.pour(into);
+  }
 }
 
-type Controller = ReadableStreamDefaultController<Uint8Array>;
+/** Where the bytes go. */
+type Sink = Pick<ReadableStreamDefaultController<Uint8Array>, 'desiredSize' | 'enqueue' | 'close'>;
 
 class Feed implements UnderlyingSource<Uint8Array> {
   readonly #options: StreamOptions;
@@ -44,38 +58,52 @@ class Feed implements UnderlyingSource<Uint8Array> {
   #ticksWithoutPull = 0;
   #ticker: Disposable | undefined;
   #over = false;
+  #sink: Sink | undefined;
 
   constructor(options: StreamOptions) {
     this.#options = options;
   }
 
-  start(controller: Controller): void {
+  start(sink: Sink): void {
+    this.#sink = sink;
     const end = (): void => {
-      this.#end(controller);
+      this.#end();
     };
     // Asked for before its first byte is read (a client that left in between): signals end it, whatever comes first.
     for (const signal of this.#options.signals)
       signal?.addEventListener('abort', end, { once: true, signal: this.#ending.signal });
     this.#ticker = every(this.#options.pingMs, () => {
-      this.#tick(controller);
+      this.#tick();
     });
     if (this.#options.signals.some((signal) => signal?.aborted === true)) end();
   }
 
-  async pull(controller: Controller): Promise<void> {
+  async pour(into: ServerResponse): Promise<void> {
+    into.once('close', () => {
+      this.#release();
+    });
+    if (this.#over) into.end();
+    this.#sink = sinkOf(into);
+    while (!this.#over) {
+      await this.pull();
+      if (into.writableNeedDrain) await drained(into);
+    }
+  }
+
+  async pull(): Promise<void> {
     this.#ticksWithoutPull = 0;
     try {
       if (this.#at === this.#batch.length && !(await this.#nextBatch())) {
-        this.#end(controller);
+        this.#end();
         return;
       }
       if (this.#over) return;
-      const reset = this.#write(controller);
-      if (reset) this.#end(controller);
+      const reset = this.#write();
+      if (reset) this.#end();
     } catch (error) {
       // A stream that ends is taken up again from the last id; an error would only be printed by the server.
       if (!this.#over) this.#options.onError(error);
-      this.#end(controller);
+      this.#end();
     }
   }
 
@@ -102,7 +130,7 @@ class Feed implements UnderlyingSource<Uint8Array> {
   }
 
   /** One chunk of what is at hand. True after a reset: nothing that follows would fit what the client has. */
-  #write(controller: Controller): boolean {
+  #write(): boolean {
     const { numbering, epoch } = this.#options;
     let text = this.#pingDue ? PING : '';
     this.#pingDue = false;
@@ -112,14 +140,14 @@ class Feed implements UnderlyingSource<Uint8Array> {
       text += frameOf(item, numbering, epoch);
       reset = item.kind === 'reset';
     }
-    controller.enqueue(Buffer.from(text));
+    this.#sink?.enqueue(Buffer.from(text));
     return reset;
   }
 
-  #tick(controller: Controller): void {
-    if (this.#waiting && controller.desiredSize === 0) {
+  #tick(): void {
+    if (this.#waiting && this.#sink?.desiredSize === 0) {
       // The client has everything and waits for us: it gets a sign of life at once.
-      controller.enqueue(Buffer.from(PING));
+      this.#sink.enqueue(Buffer.from(PING));
       this.#ticksWithoutPull = 0;
       return;
     }
@@ -127,13 +155,13 @@ class Feed implements UnderlyingSource<Uint8Array> {
     this.#ticksWithoutPull += 1;
     if (this.#ticksWithoutPull < STALLED_TICKS) return;
     this.#options.cut?.();
-    this.#end(controller);
+    this.#end();
   }
 
-  #end(controller: Controller): void {
+  #end(): void {
     if (this.#over) return;
     this.#release();
-    controller.close();
+    this.#sink?.close();
   }
 
   #release(): void {
@@ -147,4 +175,34 @@ class Feed implements UnderlyingSource<Uint8Array> {
     void Promise.resolve(this.#batches?.return?.()).catch(() => undefined);
     this.#options.onEnd();
   }
+}
+
+function sinkOf(response: ServerResponse): Sink {
+  return {
+    get desiredSize() {
+      return response.writableNeedDrain ? -1 : 0;
+    },
+    enqueue(bytes) {
+      // With its length and its end in one call of the system, now and not with the next tick.
+      const { socket } = response;
+      socket?.cork();
+      response.write(bytes);
+      socket?.uncork();
+    },
+    close() {
+      response.end();
+    },
+  };
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const done = (): void => {
+    response.off('drain', done);
+    response.off('close', done);
+    resolve();
+  };
+  response.once('drain', done);
+  response.once('close', done);
+  return promise;
 }

@@ -28,10 +28,10 @@ function create(desk: TokenDesk, mostBodyBytes: number): Route {
       answer: { status: 201, schema: 'NewToken' },
       errors: ['limit', 'journal_full'],
     },
-    handle: async ({ request, facts }) => {
-      const { value } = await readBody(request, CreateToken, mostBodyBytes);
+    handle: async (call) => {
+      const { value } = await readBody(call, CreateToken, mostBodyBytes);
       const made = desk.create(value);
-      facts.token = made.id;
+      call.facts.token = made.id;
       return json(made, 201);
     },
   };
@@ -63,7 +63,7 @@ function revoke(desk: TokenDesk, mostBodyBytes: number): Route {
     },
     handle: async (call) => {
       call.facts.token = param(call, 'id');
-      await readBody(call.request, NoBody, mostBodyBytes);
+      await readBody(call, NoBody, mostBodyBytes);
       return json(desk.revoke(param(call, 'id')));
     },
   };

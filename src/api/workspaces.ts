@@ -39,9 +39,9 @@ function set(desk: WorkspaceDesk, mostBodyBytes: number): Route {
       answer: { status: 200, schema: 'Workspace' },
       errors: ['not_found', 'bad_cwd', 'limit', 'journal_full'],
     },
-    handle: async ({ request, asker }) => {
-      const { value } = await readBody(request, TrustWorkspace, mostBodyBytes);
-      return json(await desk.set(value, asker.name));
+    handle: async (call) => {
+      const { value } = await readBody(call, TrustWorkspace, mostBodyBytes);
+      return json(await desk.set(value, call.asker.name));
     },
   };
 }

@@ -2,7 +2,7 @@
  * The tokens of a home: its own (an admin, in the file `token`) and the scoped ones (`tokens.json`, hashed). Makes, checks, revokes, lets expire.
  * A token is 256 random bits, so that a plain SHA-256 of it tells nothing; its text is kept nowhere. Knows no HTTP.
  */
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Asker, TokenCheck, TokenDesk } from '../api/index.ts';
 import { after } from '../async/after.ts';
 import {
@@ -51,10 +51,10 @@ class TokenBook implements Tokens {
 
   /** Looks at every token whatever it finds: how long that takes tells nothing. */
   verify(presented: string): Asker | undefined {
-    const hash = digest(presented);
-    let found = timingSafeEqual(hash, this.#home.hash) ? this.#home.asker : undefined;
+    const digested = digest(presented);
+    let found = timingSafeEqual(digested, this.#home.hash) ? this.#home.asker : undefined;
     for (const entry of this.#entries)
-      if (timingSafeEqual(hash, entry.hash) && !isOver(entry)) found = entry.asker;
+      if (timingSafeEqual(digested, entry.hash) && !isOver(entry)) found = entry.asker;
     return found;
   }
 
@@ -160,5 +160,5 @@ function viewOf({ sha256: _hash, ...view }: KeptToken): TokenView {
 }
 
 function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+  return hash('sha256', text, 'buffer');
 }

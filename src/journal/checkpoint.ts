@@ -11,6 +11,10 @@ const IDLE_MS = 250;
 const QUIET_MS = 5000;
 const WORTH_BYTES = 8 * 1024 * 1024;
 const MOST_BYTES = 64 * 1024 * 1024;
+/** More than the log grows with a transaction of ordinary size beside its texts: what each part of it costs to ask SQLite is more than the commit of a line. */
+const EACH_BYTES = 64 * 1024;
+/** A text is in its event, its turn and the answer of its key. */
+const COPIES = 4;
 /** Work that can wait between its pieces carries its own over early: 64 MiB at once take 100 ms, 4 MiB a few. */
 const PIECE_BYTES = 4 * 1024 * 1024;
 
@@ -18,6 +22,8 @@ export class Checkpoints implements Disposable {
   readonly #store: Store;
   readonly #onError: (error: unknown) => void;
   #wroteAt = 0;
+  /** What waited when SQLite was last asked, and the most that has come since. */
+  #pendingBytes = 0;
   #timer: Disposable | undefined;
   #closed = false;
 
@@ -26,17 +32,27 @@ export class Checkpoints implements Disposable {
     this.#onError = onError;
   }
 
-  /** Called after every transaction. `most`: bytes that may wait for idleness. */
-  wrote(most: number = MOST_BYTES): void {
+  /** Called after every transaction; `chars`: of its texts. */
+  wrote(chars: number): void {
     if (this.#closed) return;
     this.#wroteAt = performance.now();
-    if (this.#store.pendingBytes > most) this.#run('checkpoint');
+    this.#pendingBytes += EACH_BYTES + COPIES * chars;
+    if (this.#pendingBytes > MOST_BYTES) this.#carry(MOST_BYTES);
     this.#arm(IDLE_MS);
   }
 
   /** Called after every transaction of work that nobody waits for. */
   wrotePiece(): void {
-    this.wrote(PIECE_BYTES);
+    if (this.#closed) return;
+    this.#wroteAt = performance.now();
+    this.#carry(PIECE_BYTES);
+    this.#arm(IDLE_MS);
+  }
+
+  /** `most`: bytes that may wait for idleness. */
+  #carry(most: number): void {
+    this.#pendingBytes = this.#store.pendingBytes;
+    if (this.#pendingBytes > most) this.#run('checkpoint');
   }
 
   /** Carries everything over and cuts the file. Throws what SQLite throws. */

@@ -3,7 +3,7 @@
  * Owns the queue and the order of what happens around a transaction. Knows no SQL.
  */
 import { PilotlightError } from '../protocol/index.ts';
-import type { Draft, StoredEvent } from '../session/ports.ts';
+import type { Draft, StoredEvent, TurnView } from '../session/ports.ts';
 import { UnitDraft } from './draft.ts';
 import type { Ends } from './ends.ts';
 import { storedEvent } from './envelope.ts';
@@ -29,10 +29,10 @@ interface Accepted {
 export interface CommitPorts {
   readonly store: Store;
   readonly ends: Ends;
-  /** The transaction is through, the acts have not run; `toDisk`: something of it is to be safe from a power cut soon. Must not throw. */
-  readonly written: (toDisk: boolean) => void;
-  /** The transaction is through and the acts have run. */
-  readonly onCommitted: (events: readonly StoredEvent[]) => void;
+  /** The transaction is through, the acts have not run. Must not throw. */
+  readonly written: (turns: readonly TurnView[]) => void;
+  /** The transaction is through and the acts have run; `toDisk`: something of it is to be safe from a power cut soon. */
+  readonly onCommitted: (events: readonly StoredEvent[], toDisk: boolean) => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -77,10 +77,14 @@ export class GroupCommit {
       for (const { unit } of accepted) unit.reject(error);
       return;
     }
-    this.#ports.written(accepted.some(({ draft }) => draft.toDisk));
+    this.#ports.written(accepted.flatMap(({ draft }) => draft.turns));
     for (const { draft } of accepted) for (const act of draft.acts) this.#guard(act);
     this.#guard(() => {
-      this.#ports.onCommitted(accepted.flatMap(({ events }) => events));
+      const toDisk = accepted.some(({ draft }) => draft.toDisk);
+      this.#ports.onCommitted(
+        accepted.flatMap(({ events }) => events),
+        toDisk,
+      );
     });
     for (const { unit, value } of accepted) unit.resolve(value);
   }
@@ -127,12 +131,9 @@ export class GroupCommit {
     const { store, ends } = this.#ports;
     if (accepted.every(({ draft }) => draft.empty)) return;
     const keys = new Map<string, number>();
-    const count = accepted.reduce((sum, { events }) => sum + events.length, ends.events);
     store.transact((statements) => {
       for (const one of accepted) this.#writeUnit(statements, one, keys);
-      statements.putMeta.run('events', String(count));
     });
-    ends.events = count;
     for (const one of accepted) {
       ends.cursor = one.events.at(-1)?.cursor ?? ends.cursor;
       for (const [session, lastSeq] of one.ends) ends.set(session, { key: keys.get(session)!, lastSeq });

@@ -38,6 +38,7 @@ export class UnitDraft implements Draft {
   readonly rows: ((statements: Statements) => void)[] = [];
   readonly acts: (() => void)[] = [];
   readonly undo: (() => void)[] = [];
+  readonly turns: TurnView[] = [];
   toDisk = false;
 
   constructor(now: number) {
@@ -69,6 +70,7 @@ export class UnitDraft implements Draft {
     const open = state === 'queued' || state === 'running';
     const ended = open ? null : endedAt === undefined ? this.now : Date.parse(endedAt);
     const text = jsonOf(record, 'turn');
+    this.turns.push(record);
     this.rows.push(({ putTurn }) => void putTurn.run(id, sessionId, seq, open ? 1 : 0, ended, text));
   }
 

@@ -19,15 +19,20 @@ export class Ends {
   readonly #sessions = new Map<string, SessionEnd>();
   /** The cursor of the last event ever written: a removed one is not given again. */
   cursor: number;
-  /** Events that are kept. */
-  events: number;
+  /** Events that retention has removed. */
+  gone: number;
 
   constructor(statements: Statements) {
     this.#statements = statements;
     const last = statements.lastCursor.get();
     this.cursor = last === undefined ? 0 : integer(last, 'cursor');
-    const count = statements.eventCount.get();
-    this.events = count === undefined ? 0 : Number(text(count, 'value'));
+    const gone = statements.goneEvents.get();
+    this.gone = gone === undefined ? 0 : Number(text(gone, 'value'));
+  }
+
+  /** Events that are kept. */
+  get events(): number {
+    return this.cursor - this.gone;
   }
 
   of(session: string): SessionEnd | undefined {

@@ -78,13 +78,15 @@ export class SqliteJournal implements Journal, AsyncDisposable {
       store,
       ends,
       onError,
-      written: (toDisk) => {
+      written: (turns) => {
         disk.committed();
-        if (toDisk) disk.reached().catch(onError);
+        this.#tables.wrote(turns);
       },
-      onCommitted: (events) => {
+      onCommitted: (events, toDisk) => {
         this.#followers.publish(events);
-        this.#checkpoints.wrote();
+        // Behind what waits for the commit alone: handing a sync to its thread takes a while.
+        if (toDisk) disk.reached().catch(onError);
+        this.#checkpoints.wrote(events.reduce((sum, { json }) => sum + json.length, 0));
       },
     });
     this.#retention = new Retention({

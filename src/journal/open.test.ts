@@ -4,7 +4,7 @@ import { chmodSync, copyFileSync, mkdirSync, readFileSync, truncateSync, writeFi
 import { DatabaseSync } from 'node:sqlite';
 import { createInterface } from 'node:readline';
 import { describe, expect, test } from 'vitest';
-import { JournalHome, write } from '../../test/support/journal-home.ts';
+import { delta, JournalHome, NOW, record, write } from '../../test/support/journal-home.ts';
 import { openJournal } from './index.ts';
 
 const CHILD = new URL('../../test/support/journal-child.ts', import.meta.url).pathname;
@@ -114,6 +114,33 @@ describe('what cannot be used is left as it is', () => {
     const again = new DatabaseSync(home.path);
     expect(again.prepare('SELECT name FROM recipes').all()).toHaveLength(1);
     again.close();
+  });
+
+  test('a journal of the first schema is taken over whole', async () => {
+    using home = new JournalHome();
+    const before = await openJournal(home.options);
+    const kept = { agent: 'toy', sessions: ['s'], startedAt: NOW, kind: 'warm', phase: 'ready' } as const;
+    const runtime = { ...kept, offset: 0, lastWrite: 0, state: null, lines: 0, chunks: 0 };
+    await before.commit((draft) => {
+      draft.session(record('s'));
+      for (const id of ['rt_2', 'rt_1']) draft.runtime({ ...runtime, id });
+      for (const seq of [1, 2, 3]) delta(draft, { session: 's', seq, turn: 't' });
+    });
+    await before.close();
+    const db = new DatabaseSync(home.path);
+    // As the first version had it, one of whose three events retention has removed.
+    db.exec(`ALTER TABLE runtimes RENAME TO later;
+      CREATE TABLE runtimes (id TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT, WITHOUT ROWID;
+      INSERT INTO runtimes SELECT id, json FROM later; DROP TABLE later; DELETE FROM events WHERE seq = 1;
+      INSERT INTO meta VALUES ('events', '2'); UPDATE meta SET value = '1' WHERE key = 'schema'`);
+    db.close();
+    await using after = await openJournal(home.options);
+    expect(after.runtimes().map(({ id }) => id)).toEqual(['rt_1', 'rt_2']);
+    expect(after.status().events).toBe(2);
+    await after.commit((draft) => {
+      delta(draft, { session: 's', seq: 4, turn: 't' });
+    });
+    expect(after.status().events).toBe(3);
   });
 
   test('a newer schema', async () => {

@@ -163,10 +163,10 @@ export class Retention {
       (statements) => {
         for (const { cursor } of rows) statements.dropEvent.run(cursor);
         besides();
-        statements.putMeta.run('events', String(ends.events - rows.length));
+        statements.putMeta.run('gone', String(ends.gone + rows.length));
       },
       () => {
-        ends.events -= rows.length;
+        ends.gone += rows.length;
         this.#counts.events += rows.length;
       },
     );

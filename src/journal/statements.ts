@@ -28,7 +28,7 @@ const SQL = {
 
   sessionEnd: 'SELECT key, last_seq FROM sessions WHERE id = ?',
   lastCursor: `SELECT max(coalesce((SELECT max(cursor) FROM events), 0), coalesce((SELECT max(to_cursor) FROM pruned), 0)) AS cursor`,
-  eventCount: "SELECT value FROM meta WHERE key = 'events'",
+  goneEvents: "SELECT value FROM meta WHERE key = 'gone'",
   events:
     'SELECT cursor, seq, turn, time, type, data FROM events WHERE sid = ? AND seq > ? ORDER BY seq LIMIT ?',
   // CROSS JOIN keeps the events in the outer loop: in order of cursor, without a sort.

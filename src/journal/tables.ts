@@ -12,9 +12,12 @@ import type { Statements } from './statements.ts';
 
 /** Rows of one answer when the caller names no limit, and the most of any. */
 const MOST_ROWS = 10_000;
+const MOST_OPEN = 256;
 
 export class Tables {
   readonly #statements: Statements;
+  /** Of those that have no ending, the newest: what is sent to an agent is one of them, however long, and is not parsed again. */
+  readonly #open = new Map<string, TurnView>();
 
   constructor(statements: Statements) {
     this.#statements = statements;
@@ -62,7 +65,19 @@ export class Tables {
     return rows.map(turnOf);
   }
 
+  /** These are written and through. */
+  wrote(turns: readonly TurnView[]): void {
+    for (const turn of turns)
+      if (turn.endedAt !== undefined) this.#open.delete(turn.id);
+      else {
+        if (this.#open.size >= MOST_OPEN) this.#open.clear();
+        this.#open.set(turn.id, turn);
+      }
+  }
+
   turn(id: string): TurnView | undefined {
+    const open = this.#open.get(id);
+    if (open !== undefined) return open;
     const row = this.#statements.turn.get(id);
     return row === undefined ? undefined : turnOf(row);
   }

@@ -20,7 +20,7 @@ export interface Hearers {
   /** From now on these are masked. */
   hide(...secrets: readonly (readonly string[] | undefined)[]): unknown;
   /** What of the runtime is written beside. */
-  masked(state: Json): Json;
+  masked(state: unknown): unknown;
   /** The life of the process. */
   tellAll(draft: Draft, input: RuntimeInput): void;
   /** What its agent says, in the order of its lines. */
@@ -76,7 +76,7 @@ export class Audience implements Hearers {
   }
 
   /** What of the runtime is written beside. */
-  masked(state: Json): Json {
+  masked(state: unknown): unknown {
     return this.#redacting?.json(state) ?? state;
   }
 

@@ -97,7 +97,7 @@ export class Members implements Hearers {
     return [...this.#hidden];
   }
 
-  masked(state: Json): Json {
+  masked(state: unknown): unknown {
     return this.#redacting?.json(state) ?? state;
   }
 

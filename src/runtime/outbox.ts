@@ -93,9 +93,10 @@ export class Outbox {
         );
         return;
       }
-      if (this.#sent === this.#confirmed) this.#timer.start(this.#ports.stdinTimeoutMs);
+      const first = this.#sent === this.#confirmed;
       this.#sent = write.n;
       this.#ports.write(write.n, Buffer.from(`${line}\n`));
+      if (first) this.#timer.start(this.#ports.stdinTimeoutMs);
     }
   }
 

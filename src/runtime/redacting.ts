@@ -4,10 +4,9 @@
  *
  * What is held back lives in memory: a daemon that dies in that moment loses the last characters of a preview; the whole text follows with its completion.
  */
-import type { Addressed, Json, Told } from '../agents/dialect.ts';
+import type { Addressed, Told } from '../agents/dialect.ts';
 import type { Redaction } from '../redact/index.ts';
 import type { RuntimeInput } from '../session/ports.ts';
-import { asJson } from './row.ts';
 
 type Question = NonNullable<Extract<Addressed, { kind: 'ask' }>['ask']['questions']>[number];
 type Streamed = Extract<Addressed, { kind: 'text' | 'reasoning' | 'tool-output' }>;
@@ -147,10 +146,10 @@ export class Redacting {
   }
 
   /** What of a runtime's own state would be written. */
-  json(value: Json): Json {
+  json(value: unknown): unknown {
     const text = JSON.stringify(value);
     const masked = this.mask(text);
-    return masked === text ? value : asJson(JSON.parse(masked));
+    return masked === text ? value : JSON.parse(masked);
   }
 
   #ask(ask: Extract<Addressed, { kind: 'ask' }>['ask']): typeof ask {

@@ -7,7 +7,8 @@ import type { OutboxRecord, RuntimeRecord } from '../session/ports.ts';
 
 export interface RuntimeRow {
   readonly v: 1;
-  readonly dialect: Json;
+  /** JSON, as every dialect's state is. */
+  readonly dialect: unknown;
   /** The offset lies inside a line that was cut. */
   readonly skipping: boolean;
   /** The number of the write that carries the prompt of the open turn; 0 for none. */
@@ -29,7 +30,7 @@ export function startingRecord(
 }
 
 /** Throws when it cannot be read. */
-export function readRow(state: unknown): RuntimeRow {
+export function readRow(state: unknown): RuntimeRow & { readonly dialect: Json } {
   if (
     typeof state !== 'object' ||
     state === null ||

@@ -25,7 +25,7 @@ import { Outbox } from './outbox.ts';
 import { FULL_RETRY_MS } from './persist.ts';
 import type { RuntimeOrigin, RuntimeSurroundings } from './ports.ts';
 import type { Batch, Reading } from './reading.ts';
-import { asJson, type RuntimeRow } from './row.ts';
+import type { RuntimeRow } from './row.ts';
 import { translated } from './translated.ts';
 
 /** Output that changed nothing but the dialect's state is kept by the keeper alone up to here, bytes. */
@@ -159,7 +159,7 @@ export class Runtime implements ChildListener {
   record(): RuntimeRecord {
     const row: RuntimeRow = {
       v: 1,
-      dialect: this.#at.audience.masked(asJson(this.#state)),
+      dialect: this.#at.audience.masked(this.#state),
       skipping: this.#reading.skipping,
       prompt: this.#prompt,
       ...(this.#reason === undefined ? {} : { reason: this.#reason }),
