@@ -4,6 +4,7 @@
 import { Hono } from 'hono';
 import type { Host } from '../host/index.ts';
 import { newId, PilotlightError, messageOf, type TokenScope, type CollectedView } from '../protocol/index.ts';
+import { json, responseOf, type Answer } from './answer.ts';
 import { auditEntry, type AuditEntry, type AuditFacts } from './audit.ts';
 import { Commands } from './command.ts';
 import { daemonRoutes, type MetricsPort } from './daemon.ts';
@@ -12,9 +13,9 @@ import { eventRoutes } from './events.ts';
 import { DEFAULT_LIMITS, Places, type ApiLimits } from './limits.ts';
 import { listen, type Listening, type ListenOptions } from './listen.ts';
 import { openApiDocument } from './openapi.ts';
-import { problemOf, problemResponse } from './problem.ts';
+import { problemAnswer, problemOf } from './problem.ts';
 import { refuseOthers } from './query.ts';
-import { json, type Call, type Route } from './route.ts';
+import type { Call, Route } from './route.ts';
 import { permissionRoutes } from './permissions.ts';
 import { sessionRoutes } from './sessions.ts';
 import { checkScope, scopeOf } from './scopes.ts';
@@ -68,38 +69,44 @@ export interface Api {
 export function createApi(options: ApiOptions): Api {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const router = createRouter(options, limits);
-  const fetch = async (request: Request, arrival?: Arrival): Promise<Response> => {
+  const visited = async (request: Request, arrival?: Arrival): Promise<Answer> => {
     const visit = newVisit(request, arrival ?? arrivalOf(request));
-    const response = await answer(visit);
-    response.headers.set('x-request-id', visit.id);
-    for (const [name, value] of HARDENING) if (!response.headers.has(name)) response.headers.set(name, value);
+    const { status, headers, ...body } = await answer(visit);
     visit.leave?.();
-    writeDown(options, visit, response);
-    return response;
+    const whole = { status, headers: { ...HARDENING, ...headers, 'x-request-id': visit.id }, ...body };
+    writeDown(options, visit, whole);
+    return whole;
   };
-  const answer = async (visit: Visit): Promise<Response> => {
+  const answer = async (visit: Visit): Promise<Answer> => {
     const { request, arrival, url } = visit;
     try {
       checkDoor(arrival.door, doorHeaders(request, url));
-      return await router.fetch(request, { visit });
+      await router.fetch(request, { visit });
+      return visit.answer ?? failed(visit, new Error('The router gave no answer'));
     } catch (error) {
       return failed(visit, error);
     }
   };
-  return { fetch, listen: (where) => listen(fetch, where) };
+  return {
+    fetch: async (request, arrival) => {
+      const { body, ...head } = await visited(request, arrival);
+      return responseOf(request.method === 'HEAD' || body === undefined ? head : { ...head, body });
+    },
+    listen: (where) => listen(visited, where),
+  };
 }
 
 /**
  * What a browser may do with an answer that reached it after all: nothing. A route that serves a page sets its own policy.
  * No Access-Control-* header is ever sent.
  */
-const HARDENING: readonly (readonly [string, string])[] = [
-  ['x-content-type-options', 'nosniff'],
-  ['cross-origin-resource-policy', 'same-origin'],
-  ['content-security-policy', "default-src 'none'; frame-ancestors 'none'"],
-  ['x-frame-options', 'DENY'],
-  ['referrer-policy', 'no-referrer'],
-];
+const HARDENING = {
+  'x-content-type-options': 'nosniff',
+  'cross-origin-resource-policy': 'same-origin',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+};
 
 /** One request between its door and its answer. */
 interface Visit {
@@ -115,7 +122,12 @@ interface Visit {
   /** Gives its place back. */
   leave: (() => void) | undefined;
   thrown: unknown;
+  /** The router passes Responses; what is answered is put here. */
+  answer: Answer | undefined;
 }
+
+/** What every handler gives the router. */
+const PASSED = new Response(null);
 
 function newVisit(request: Request, arrival: Arrival): Visit {
   return {
@@ -129,6 +141,7 @@ function newVisit(request: Request, arrival: Arrival): Visit {
     facts: {},
     leave: undefined,
     thrown: undefined,
+    answer: undefined,
   };
 }
 
@@ -160,7 +173,7 @@ function createRouter(options: ApiOptions, limits: ApiLimits): Hono<Env> {
   });
   const app = new Hono<Env>();
   for (const route of routes)
-    app.on(route.method.toUpperCase(), honoPath(route.path), (c) => {
+    app.on(route.method.toUpperCase(), honoPath(route.path), async (c) => {
       const { visit } = c.env;
       visit.route = route;
       const params: Record<string, string> = c.req.param();
@@ -169,7 +182,8 @@ function createRouter(options: ApiOptions, limits: ApiLimits): Hono<Env> {
         admit(options, visit, scopeOf(route));
         visit.leave = places.take(visit.asker.id);
       }
-      return run(options, route, callOf(visit, params));
+      visit.answer = await run(options, route, callOf(visit, params));
+      return PASSED;
     });
   // From here on: what is not there is told only to those who may look.
   app.use((c, next) => {
@@ -177,18 +191,24 @@ function createRouter(options: ApiOptions, limits: ApiLimits): Hono<Env> {
     return next();
   });
   let document: unknown;
-  app.get('/openapi.json', () => json((document ??= openApiDocument(routes, options.version))));
+  app.get('/openapi.json', (c) => {
+    c.env.visit.answer = json((document ??= openApiDocument(routes, options.version)));
+    return PASSED;
+  });
   for (const [path, same] of Map.groupBy(routes, (route) => route.path))
-    app.all(honoPath(path), (c) =>
-      methodNotAllowed(
+    app.all(honoPath(path), (c) => {
+      c.env.visit.answer = methodNotAllowed(
         c.req.method,
         same.map(({ method }) => method.toUpperCase()),
-      ),
-    );
-  app.notFound((c) =>
-    failed(c.env.visit, new PilotlightError('not_found', `There is no route ${c.req.path}`)),
-  );
-  app.onError((error, c) => failed(c.env.visit, error));
+      );
+      return PASSED;
+    });
+  const refuse = ({ visit }: Env['Bindings'], error: unknown): Response => {
+    visit.answer = failed(visit, error);
+    return PASSED;
+  };
+  app.notFound((c) => refuse(c.env, new PilotlightError('not_found', `There is no route ${c.req.path}`)));
+  app.onError((error, c) => refuse(c.env, error));
   return app;
 }
 
@@ -236,7 +256,7 @@ function honoPath(path: string): string {
   return path.replaceAll(/\{(\w+)\}/g, ':$1');
 }
 
-function run(options: ApiOptions, route: Route, call: Call): Response | Promise<Response> {
+function run(options: ApiOptions, route: Route, call: Call): Answer | Promise<Answer> {
   if (route.open !== true && call.query.size > 0)
     refuseOthers(
       call.query,
@@ -268,22 +288,22 @@ function callOf(visit: Visit, params: Readonly<Record<string, string>>): Call {
   };
 }
 
-function failed(visit: Visit, error: unknown): Response {
+function failed(visit: Visit, error: unknown): Answer {
   visit.thrown = error;
-  return problemResponse(error);
+  return problemAnswer(error);
 }
 
-function methodNotAllowed(method: string, allowed: readonly string[]): Response {
+function methodNotAllowed(method: string, allowed: readonly string[]): Answer {
   const allow = allowed.join(', ');
   const error = new PilotlightError('bad_request', `${method} is not possible here; it takes ${allow}`);
-  return problemResponse(error, { status: 405, headers: { allow } });
+  return problemAnswer(error, { status: 405, headers: { allow } });
 }
 
 /** What was done is done, and answered so: whoever keeps the books and cannot write (the disk is full) changes no answer. */
-function writeDown({ log, audit: book }: ApiOptions, visit: Visit, response: Response): void {
+function writeDown({ log, audit: book }: ApiOptions, visit: Visit, answer: Answer): void {
   const entries = [
-    () => log !== undefined && note(log, visit, response),
-    () => book !== undefined && audit(book, visit, response),
+    () => log !== undefined && note(log, visit, answer),
+    () => book !== undefined && audit(book, visit, answer),
   ];
   for (const write of entries)
     try {
@@ -293,26 +313,26 @@ function writeDown({ log, audit: book }: ApiOptions, visit: Visit, response: Res
     }
 }
 
-function note(log: NonNullable<ApiOptions['log']>, visit: Visit, response: Response): void {
+function note(log: NonNullable<ApiOptions['log']>, visit: Visit, answer: Answer): void {
   const { request, url, thrown } = visit;
   const reads = request.method === 'GET' || request.method === 'HEAD';
-  if (reads && response.status < 500) return;
+  if (reads && answer.status < 500) return;
   const problem = thrown === undefined ? undefined : problemOf(thrown);
   log({
     request: visit.id,
     method: request.method,
     path: url.pathname,
-    status: response.status,
+    status: answer.status,
     ms: Math.round(performance.now() - visit.startedAt),
     by: visit.asker.name,
-    ...(response.headers.has('idempotency-replayed') ? { replayed: true as const } : {}),
+    ...('idempotency-replayed' in answer.headers ? { replayed: true as const } : {}),
     ...(problem === undefined ? {} : { code: problem.code }),
     ...(problem?.code === 'internal' ? { error: messageOf(thrown) } : {}),
   });
 }
 
-function audit(write: NonNullable<ApiOptions['audit']>, visit: Visit, response: Response): void {
-  const { request, arrival, route, facts, ...rest } = visit;
+function audit(write: NonNullable<ApiOptions['audit']>, visit: Visit, answer: Answer): void {
+  const { request, arrival, route, facts, answer: _, ...rest } = visit;
   const inSession = route?.path.startsWith('/v1/sessions') === true;
   const entry = auditEntry({
     ...rest,
@@ -321,7 +341,7 @@ function audit(write: NonNullable<ApiOptions['audit']>, visit: Visit, response: 
     route,
     // The `{id}` of other routes names something else.
     facts: inSession ? facts : { token: facts.token },
-    response,
+    answer,
   });
   if (entry !== undefined) write(entry);
 }

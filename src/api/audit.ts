@@ -2,6 +2,7 @@
  * Who did what, for a log that answers this later: every request that may change something, every stream that was opened, every refusal at the door.
  * Names and ids only: no bodies, no addresses as they were asked for, no secrets.
  */
+import type { Answer } from './answer.ts';
 import { problemOf } from './problem.ts';
 import type { Route } from './route.ts';
 import type { Asker } from './token.ts';
@@ -37,15 +38,15 @@ export interface Audited {
   readonly route: Route | undefined;
   readonly facts: AuditFacts;
   readonly thrown: unknown;
-  readonly response: Response;
+  readonly answer: Answer;
 }
 
 /** The line of a request, or undefined when it needs none. */
 export function auditEntry(audited: Audited): AuditEntry | undefined {
-  const { id, asker, door, method, route, facts, thrown, response } = audited;
-  const { status, headers } = response;
+  const { id, asker, door, method, route, facts, thrown, answer } = audited;
+  const { status, headers } = answer;
   const reads = method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
-  const opened = headers.get('content-type') === 'text/event-stream' && method === 'GET';
+  const opened = headers['content-type'] === 'text/event-stream' && method === 'GET';
   if (reads && !opened && status !== 401 && status !== 403 && status !== 429) return undefined;
   const { session, token } = facts;
   return {
@@ -59,7 +60,7 @@ export function auditEntry(audited: Audited): AuditEntry | undefined {
     outcome: status < 400 ? 'done' : status < 500 ? 'refused' : 'failed',
     status,
     ...(thrown === undefined ? {} : { code: problemOf(thrown).code }),
-    ...(headers.has('idempotency-replayed') ? { replayed: true as const } : {}),
+    ...('idempotency-replayed' in headers ? { replayed: true as const } : {}),
   };
 }
 

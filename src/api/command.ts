@@ -4,7 +4,8 @@ import type { z } from 'zod';
 import { readBody } from './body.ts';
 import { OneAtATime } from '../async/one-at-a-time.ts';
 import { idempotencyOf, runName } from './idempotency.ts';
-import { json, type Call } from './route.ts';
+import { json, type Answer } from './answer.ts';
+import type { Call } from './route.ts';
 
 export interface CommandPorts {
   readonly mostBodyBytes: number;
@@ -26,7 +27,7 @@ export class Commands {
     this.#mostBodyBytes = ports.mostBodyBytes;
   }
 
-  async run<B, A>(call: Call, host: Host, command: Command<B, A>): Promise<Response> {
+  async run<B, A>(call: Call, host: Host, command: Command<B, A>): Promise<Answer> {
     const { request, asker } = call;
     const body = await readBody(call, command.body, this.#mostBodyBytes);
     const idempotency = idempotencyOf(request.headers.get('idempotency-key'), {

@@ -2,7 +2,8 @@
 import type { CollectedView } from '../protocol/index.ts';
 import { NoBody, StopDaemon } from './bodies.ts';
 import { readBody } from './body.ts';
-import { json, type Route } from './route.ts';
+import { json } from './answer.ts';
+import type { Route } from './route.ts';
 
 /** What Prometheus asks for. */
 export interface MetricsPort {
@@ -105,8 +106,11 @@ function metrics({ metrics }: DaemonPorts): readonly Route[] {
       path: '/metrics',
       needs: 'host',
       doc: { summary: 'For Prometheus', answer: { status: 200, schema: 'Text' }, errors: [] },
-      handle: async () =>
-        new Response(await metrics.text(), { headers: { 'content-type': metrics.contentType } }),
+      handle: async () => ({
+        status: 200,
+        headers: { 'content-type': metrics.contentType },
+        body: await metrics.text(),
+      }),
     },
   ];
 }
@@ -117,9 +121,10 @@ function root({ version }: DaemonPorts): Route {
     path: '/',
     needs: 'nothing',
     doc: { summary: 'A line of text', answer: { status: 200, schema: 'Text' }, errors: [] },
-    handle: () =>
-      new Response(`Pilotlight ${version}. See /openapi.json.\n`, {
-        headers: { 'content-type': 'text/plain; charset=utf-8' },
-      }),
+    handle: () => ({
+      status: 200,
+      headers: { 'content-type': 'text/plain; charset=utf-8' },
+      body: `Pilotlight ${version}. See /openapi.json.\n`,
+    }),
   };
 }

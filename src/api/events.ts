@@ -1,5 +1,6 @@
 /** The event routes: one page as JSON, or replay and then live as SSE, by `Accept`. */
 import type { Host } from '../host/index.ts';
+import type { Answer } from './answer.ts';
 import { Places } from './limits.ts';
 import { pageText, type Numbering } from './frames.ts';
 import { cursorOf, limitOf } from './query.ts';
@@ -26,15 +27,15 @@ export function eventRoutes(ports: EventPorts): readonly Route[] {
     what: 'event streams are open',
     fix: 'Close some; one stream of /v1/events carries every session.',
   });
-  const answer = (call: Call, host: Host, session: string | undefined): Response => {
+  const answer = (call: Call, host: Host, session: string | undefined): Answer => {
     if (session !== undefined) host.get(session);
     return wantsStream(call.request) ? stream(call, host, session) : page(call, host, session);
   };
 
-  function stream(call: Call, host: Host, session: string | undefined): Response {
+  function stream(call: Call, host: Host, session: string | undefined): Answer {
     const after = cursorOf(call.query, call.request.headers.get('last-event-id'));
     const { epoch } = host;
-    if (call.request.method === 'HEAD') return new Response(null, { headers: streamHeaders(epoch) });
+    if (call.request.method === 'HEAD') return { status: 200, headers: streamHeaders(epoch) };
     const leave = places.take(call.asker.id);
     const body = new EventStream({
       follow: (signal) => host.follow(session, after, signal),
@@ -48,7 +49,7 @@ export function eventRoutes(ports: EventPorts): readonly Route[] {
       },
       onEnd: leave,
     });
-    return new Response(body, { headers: streamHeaders(epoch) });
+    return { status: 200, headers: streamHeaders(epoch), body };
   }
 
   return [
@@ -69,17 +70,19 @@ export function eventRoutes(ports: EventPorts): readonly Route[] {
   ];
 }
 
-function page(call: Call, host: Host, session: string | undefined): Response {
+function page(call: Call, host: Host, session: string | undefined): Answer {
   const limit = limitOf(call.query);
   const after = cursorOf(call.query, null);
   const text = pageText(host.events(session, after, limit), numberingOf(session));
-  return new Response(text, {
+  return {
+    status: 200,
     headers: {
       'content-type': 'application/json',
       'cache-control': 'no-store',
       'pilotlight-epoch': host.epoch,
     },
-  });
+    body: text,
+  };
 }
 
 function numberingOf(session: string | undefined): Numbering {

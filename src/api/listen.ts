@@ -9,10 +9,10 @@ import { getRequestListener } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { after, every } from '../async/after.ts';
 import { PilotlightError } from '../protocol/index.ts';
+import { responseOf, send, type Answer } from './answer.ts';
 import { limitConnections } from './crowd.ts';
 import { NO_HOST, type Arrival, type Door } from './door.ts';
-import { problemResponse } from './problem.ts';
-import { EventStream } from './stream.ts';
+import { problemAnswer } from './problem.ts';
 import { unreadable } from './unreadable.ts';
 
 export type ListenOptions = ListenAt & {
@@ -47,7 +47,7 @@ export interface Listening {
   close(): Promise<void>;
 }
 
-type Fetch = (request: Request, arrival: Arrival) => Promise<Response>;
+type Fetch = (request: Request, arrival: Arrival) => Promise<Answer>;
 
 const CLOSE_MS = 2000;
 const CLOSE_TICK_MS = 5;
@@ -78,23 +78,26 @@ export async function listen(fetch: Fetch, options: ListenOptions): Promise<List
   };
 }
 
-type ServerFetch = (request: Request, arrival: Pick<Arrival, 'cut' | 'arrived'>) => Promise<Response>;
+type ServerFetch = (request: Request, arrival: Pick<Arrival, 'cut' | 'arrived'>) => Promise<Answer>;
 
 function newServer(bounds: ConnectionBounds, fetch: ServerFetch): Server {
   const listener = getRequestListener(
     async (request, { incoming, outgoing }) => {
-      const response = await fetch(request, {
+      const answer = await fetch(request, {
         cut: () => outgoing.destroy(),
         arrived: () => arrived(incoming),
       });
-      return response.body instanceof EventStream && outgoing instanceof ServerResponse
-        ? poured(response, response.body, outgoing)
-        : response;
+      // Only of HTTP/2, which is not spoken here, it would be another.
+      if (!(outgoing instanceof ServerResponse)) return responseOf(answer);
+      send(answer, outgoing);
+      return RESPONSE_ALREADY_SENT;
     },
     {
       overrideGlobalObjects: false,
       errorHandler: () =>
-        problemResponse(new PilotlightError('bad_request', 'The address of the request cannot be read')),
+        responseOf(
+          problemAnswer(new PilotlightError('bad_request', 'The address of the request cannot be read')),
+        ),
     },
   );
   const answering = new WeakMap<Duplex, ServerResponse>();
@@ -139,13 +142,6 @@ function arrived(
   if (!incoming.complete || !('content-length' in incoming.headers)) return undefined;
   const bytes: unknown = incoming.read();
   return bytes instanceof Uint8Array ? bytes : undefined;
-}
-
-function poured({ status, headers }: Response, body: EventStream, outgoing: ServerResponse): Response {
-  outgoing.writeHead(status, Object.fromEntries(headers));
-  outgoing.flushHeaders();
-  void body.pour(outgoing);
-  return RESPONSE_ALREADY_SENT;
 }
 
 function serverOptions({ headersMs, requestMs, headerBytes }: ConnectionBounds): ServerOptions {

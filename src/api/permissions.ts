@@ -1,7 +1,8 @@
 /** The permission routes: what agents ask, and the answers. */
 import { AnswerPermission } from '../protocol/index.ts';
 import type { Commands } from './command.ts';
-import { json, param, type Route } from './route.ts';
+import { json } from './answer.ts';
+import { param, type Route } from './route.ts';
 
 const PERMISSIONS = '/v1/sessions/{id}/permissions';
 

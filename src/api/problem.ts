@@ -3,6 +3,7 @@
  * Owns which errors of the table may leave the house; what else is thrown is `internal`. Knows no route.
  */
 import { ERROR_TABLE, messageOf, PilotlightError, type ErrorCode } from '../protocol/index.ts';
+import { json, type Answer } from './answer.ts';
 import { fixOf } from './fixes.ts';
 
 /** Codes of the table that are between our own parts and mean nothing to a client of the API. */
@@ -27,18 +28,14 @@ export interface ProblemOptions {
 }
 
 /** The answer for anything that was thrown. */
-export function problemResponse(thrown: unknown, options: ProblemOptions = {}): Response {
+export function problemAnswer(thrown: unknown, options: ProblemOptions = {}): Answer {
   const problem = problemOf(thrown);
   const status = options.status ?? problem.status;
-  return new Response(JSON.stringify({ ...problem, status }), {
-    status,
-    headers: {
-      'content-type': 'application/problem+json',
-      'cache-control': 'no-store',
-      ...(status === 401 ? { 'www-authenticate': 'Bearer realm="pilotlight"' } : {}),
-      ...(status === 503 || status === 429 ? { 'retry-after': RETRY_AFTER_S } : {}),
-      ...options.headers,
-    },
+  return json({ ...problem, status }, status, {
+    'content-type': 'application/problem+json',
+    ...(status === 401 ? { 'www-authenticate': 'Bearer realm="pilotlight"' } : {}),
+    ...(status === 503 || status === 429 ? { 'retry-after': RETRY_AFTER_S } : {}),
+    ...options.headers,
   });
 }
 

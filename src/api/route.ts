@@ -1,6 +1,7 @@
 /** What a route is and what its handler is given. Shapes only. */
 import type { Host } from '../host/index.ts';
 import type { ErrorCode } from '../protocol/index.ts';
+import type { Answer } from './answer.ts';
 import type { AuditFacts } from './audit.ts';
 import type { Asker } from './token.ts';
 
@@ -56,20 +57,13 @@ interface RouteBase {
 
 export type Route =
   /** Answers although the host is not there yet. */
-  | (RouteBase & { readonly needs: 'nothing'; readonly handle: (call: Call) => Response | Promise<Response> })
+  | (RouteBase & { readonly needs: 'nothing'; readonly handle: (call: Call) => Answer | Promise<Answer> })
   | (RouteBase & {
       readonly needs: 'host';
       /** New work: refused while the daemon drains. */
       readonly work?: boolean;
-      readonly handle: (call: Call, host: Host) => Response | Promise<Response>;
+      readonly handle: (call: Call, host: Host) => Answer | Promise<Answer>;
     });
-
-export function json(value: unknown, status = 200, headers: Readonly<Record<string, string>> = {}): Response {
-  return new Response(JSON.stringify(value), {
-    status,
-    headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },
-  });
-}
 
 /** A value of the path; the router has put it there. */
 export function param(call: Call, name: string): string {

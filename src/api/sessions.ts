@@ -3,7 +3,8 @@ import { CreateSession, UpdateSession } from '../protocol/index.ts';
 import { NoBody } from './bodies.ts';
 import type { Commands } from './command.ts';
 import { afterIdOf, limitOf, stateOf } from './query.ts';
-import { json, param, type QueryDoc, type Route } from './route.ts';
+import { json } from './answer.ts';
+import { param, type QueryDoc, type Route } from './route.ts';
 
 export const PAGE_QUERY: readonly QueryDoc[] = [
   { name: 'limit', type: 'integer', description: '1 to 1000, default 100' },

@@ -28,17 +28,19 @@ export interface StreamOptions {
   readonly onEnd: () => void;
 }
 
-/** The body of an answer: read as any other is, or poured into a connection. */
-export class EventStream extends ReadableStream<Uint8Array> {
+/** The body of an answer, which goes to one reader: by its own pulls, or into a connection. */
+export class EventStream {
   readonly #feed: Feed;
 
   constructor(options: StreamOptions) {
-    const feed = new Feed(options);
-    super(feed, { highWaterMark: 0 });
-    this.#feed = feed;
+    this.#feed = new Feed(options);
   }
 
-  /** Instead of being read: straight to the client, without the streams between, whose steps take longer than the write. Resolves when it is over. */
+  readable(): ReadableStream<Uint8Array> {
+    return new ReadableStream(this.#feed, { highWaterMark: 0 });
+  }
+
+  /** Straight to the client, without streams between, whose steps take longer than the write. Resolves when it is over. */
   pour(into: ServerResponse): Promise<void> {
     return this.#feed.pour(into);
   }
@@ -62,10 +64,6 @@ class Feed implements UnderlyingSource<Uint8Array> {
 
   constructor(options: StreamOptions) {
     this.#options = options;
-  }
-
-  start(sink: Sink): void {
-    this.#sink = sink;
     const end = (): void => {
       this.#end();
     };
@@ -78,12 +76,16 @@ class Feed implements UnderlyingSource<Uint8Array> {
     if (this.#options.signals.some((signal) => signal?.aborted === true)) end();
   }
 
+  start(sink: Sink): void {
+    this.#sink = sink;
+    if (this.#over) sink.close();
+  }
+
   async pour(into: ServerResponse): Promise<void> {
     into.once('close', () => {
       this.#release();
     });
-    if (this.#over) into.end();
-    this.#sink = sinkOf(into);
+    this.start(sinkOf(into));
     while (!this.#over) {
       await this.pull();
       if (into.writableNeedDrain) await drained(into);

@@ -2,7 +2,8 @@
 import { CreateToken, type NewToken, type TokenView } from '../protocol/index.ts';
 import { NoBody } from './bodies.ts';
 import { readBody } from './body.ts';
-import { json, param, type Route } from './route.ts';
+import { json } from './answer.ts';
+import { param, type Route } from './route.ts';
 
 /** Where tokens are kept. */
 export interface TokenDesk {

@@ -3,7 +3,8 @@ import { InterruptTurn, SendTurn } from '../protocol/index.ts';
 import { NoBody } from './bodies.ts';
 import type { Commands } from './command.ts';
 import { afterIdOf, limitOf } from './query.ts';
-import { json, param, type Route } from './route.ts';
+import { json } from './answer.ts';
+import { param, type Route } from './route.ts';
 import { checkScope } from './scopes.ts';
 import { PAGE_QUERY } from './sessions.ts';
 

@@ -1,7 +1,8 @@
 /** The routes of trusted workspaces. Changing the list is for admins: what a repository brings along is run. */
 import { TrustWorkspace, type WorkspaceView } from '../protocol/index.ts';
 import { readBody } from './body.ts';
-import { json, type Route } from './route.ts';
+import { json } from './answer.ts';
+import type { Route } from './route.ts';
 
 /** Where the list is kept. */
 export interface WorkspaceDesk {

@@ -7,7 +7,7 @@ import type { Order } from './frames.ts';
 
 /** So much is told at once: flow control waits for it (the keeper lets a child run ahead by more than this). */
 const STEP_BYTES = 64 * 1024;
-const LATER_MS = 20;
+const LATER_MS = 200;
 
 interface Receipt {
   received: number;
