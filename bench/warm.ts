@@ -21,7 +21,10 @@ import {
 } from './harness.ts';
 
 const PAIRS = Number(process.env['BENCH_PAIRS'] ?? 40);
+/** Turns of each way before its figures count. */
 const WARM_UP = 25;
+/** Conversations of {@link WARM_UP} turns that the daemon has had before: it lives for days, its code is compiled when it counts. */
+const BEFORE = 8;
 const FIRSTS = Math.max(3, Math.round(PAIRS / 4));
 
 interface Bare extends AsyncDisposable {
@@ -74,19 +77,12 @@ async function measure(
   try {
     const env = agent === 'claude' ? real.claude.env : real.codex.env;
     await using bare = agent === 'claude' ? bareClaude(real) : await bareCodex(real);
-    const session = await daemon.session(agent, { env });
-    const client = await RawClient.open(daemon);
-    const stream = await RawStream.open(daemon, session);
-    const whole = async (): Promise<number> => {
-      const delta = stream.next('event: message.delta');
-      const completed = stream.next('event: turn.completed');
-      const began = performance.now();
-      client.post(`/v1/sessions/${session}/turns`, { input: 'say hello there' });
-      const at = await delta;
-      await completed;
-      return at - began;
-    };
-    // A daemon lives for days: its code is compiled when it counts. The same number for the bare pipe.
+    for (let one = 0; one < BEFORE; one += 1) {
+      const past = await conversation(daemon, agent, env);
+      for (let turn = 0; turn < WARM_UP; turn += 1) await past.turn();
+      await past.close();
+    }
+    const { turn: whole, close } = await conversation(daemon, agent, env);
     for (let turn = 0; turn < WARM_UP; turn += 1) {
       await whole();
       await bare.turn();
@@ -100,8 +96,7 @@ async function measure(
       ];
       for (const turn of pair % 2 === 0 ? both : both.toReversed()) await turn();
     }
-    client.close();
-    stream.close();
+    await close();
     for (let one = 0; one < FIRSTS; one += 1) figures.first.push(await firstMessage(daemon, agent, env));
     return figures;
   } finally {
@@ -115,18 +110,38 @@ async function firstMessage(
   agent: string,
   env: Readonly<Record<string, string>>,
 ): Promise<number> {
+  const { turn, close } = await conversation(daemon, agent, env);
+  await sleep(1000);
+  const ms = await turn();
+  await close();
+  return ms;
+}
+
+/** A session with a client of its own. `turn`: from the POST to the first delta, ms; resolves when the turn has ended. */
+async function conversation(
+  daemon: BenchDaemon,
+  agent: string,
+  env: Readonly<Record<string, string>>,
+): Promise<{ turn(): Promise<number>; close(): Promise<void> }> {
   const session = await daemon.session(agent, { env });
   const client = await RawClient.open(daemon);
   const stream = await RawStream.open(daemon, session);
-  await sleep(1000);
-  const delta = stream.next('event: message.delta');
-  const began = performance.now();
-  client.post(`/v1/sessions/${session}/turns`, { input: 'say hello there' });
-  const at = await delta;
-  client.close();
-  stream.close();
-  await daemon.request('DELETE', `/v1/sessions/${session}`);
-  return at - began;
+  return {
+    async turn() {
+      const delta = stream.next('event: message.delta');
+      const completed = stream.next('event: turn.completed');
+      const began = performance.now();
+      client.post(`/v1/sessions/${session}/turns`, { input: 'say hello there' });
+      const at = await delta;
+      await completed;
+      return at - began;
+    },
+    async close() {
+      client.close();
+      stream.close();
+      await daemon.request('DELETE', `/v1/sessions/${session}`);
+    },
+  };
 }
 
 const CLAUDE = [

@@ -35,7 +35,7 @@ export function planShared(binary: AgentBinary, settings: AgentSettings): StartP
   return {
     file,
     args: [...args, '-c', 'thread_unload_delay_secs=0'],
-    env: { [ALLOCATOR]: 'tcache_max:1024,tcache_nslots_small_max:16', ...env },
+    env: { [ALLOCATOR]: 'tcache_max:1024,tcache_nslots_small_max:64', ...env },
     goodbye,
   };
 }
