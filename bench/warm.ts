@@ -82,9 +82,9 @@ async function measure(
       for (let turn = 0; turn < WARM_UP; turn += 1) await past.turn();
       await past.close();
     }
-    const { turn: whole, close } = await conversation(daemon, agent, env);
+    const whole = await conversation(daemon, agent, env);
     for (let turn = 0; turn < WARM_UP; turn += 1) {
-      await whole();
+      await whole.turn();
       await bare.turn();
     }
     for (let pair = 0; pair < PAIRS; pair += 1) {
@@ -92,11 +92,11 @@ async function measure(
       // What runs second may meet what the first left behind (an agent tidies up after its turn): each is second half of the time.
       const both = [
         async () => figures.bare.push(await bare.turn()),
-        async () => figures.whole.push(await whole()),
+        async () => figures.whole.push(await whole.turn()),
       ];
       for (const turn of pair % 2 === 0 ? both : both.toReversed()) await turn();
     }
-    await close();
+    await whole.close();
     for (let one = 0; one < FIRSTS; one += 1) figures.first.push(await firstMessage(daemon, agent, env));
     return figures;
   } finally {
@@ -110,10 +110,10 @@ async function firstMessage(
   agent: string,
   env: Readonly<Record<string, string>>,
 ): Promise<number> {
-  const { turn, close } = await conversation(daemon, agent, env);
+  const first = await conversation(daemon, agent, env);
   await sleep(1000);
-  const ms = await turn();
-  await close();
+  const ms = await first.turn();
+  await first.close();
   return ms;
 }
 

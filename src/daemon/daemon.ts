@@ -248,7 +248,7 @@ async function collect(journal: OpenJournal): Promise<CollectedView> {
 function counting({ journal, report }: Running, host: SessionHost): Metrics {
   const from = journal.cursor;
   return openMetrics({
-    follow: (signal) => journal.follow(undefined, from, signal),
+    follow: (types, signal) => journal.followTypes(types, from, signal),
     agentOf: (session) => host.get(session).agent,
     status: () => host.status(),
     report,
@@ -263,7 +263,7 @@ function notifier({ options, journal, helpers, log }: Running, host: SessionHost
   return notify({
     command,
     timeoutMs,
-    follow: (signal) => journal.follow(undefined, from, signal),
+    follow: (types, signal) => journal.followTypes(types, from, signal),
     session: (id) => host.get(id),
     at: { children: helpers, cwd: home.path, env },
     log: (message) => {

@@ -32,7 +32,10 @@ function event(type: string, data: object, session = 'ses_1'): Followed {
 
 test('turns, tokens, money, starts, ends and requests are counted by agent; what somebody wrote is in none of it', async () => {
   const told = Promise.withResolvers<void>();
-  async function* follow(signal: AbortSignal): AsyncGenerator<readonly Followed[]> {
+  async function* follow(
+    _types: ReadonlySet<string>,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly Followed[]> {
     const usage = { inputTokens: 10, outputTokens: 5, cacheReadTokens: 2, totalTokens: 15 };
     const costs = { usage, costUsd: 0.5, ttftMs: 40, durationMs: 900 };
     yield [

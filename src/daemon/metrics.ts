@@ -14,8 +14,8 @@ import {
 import type { Followed } from '../session/ports.ts';
 
 export interface MetricsOptions {
-  /** All sessions' events from now on, until the signal. */
-  readonly follow: (signal: AbortSignal) => AsyncIterable<readonly Followed[]>;
+  /** All sessions' events of these types from now on, until the signal. */
+  readonly follow: (types: ReadonlySet<string>, signal: AbortSignal) => AsyncIterable<readonly Followed[]>;
   /** The agent of a session. Throws for one that is gone. */
   readonly agentOf: (session: string) => string;
   readonly status: () => Promise<StatusView>;
@@ -38,7 +38,7 @@ export function openMetrics(options: MetricsOptions): Metrics {
   const ending = new AbortController();
 
   async function listen(): Promise<void> {
-    for await (const batch of options.follow(ending.signal))
+    for await (const batch of options.follow(new Set(Object.keys(counted)), ending.signal))
       for (const item of batch)
         if (item.kind === 'event') counted[item.event.type]?.(item.event.json, agentOf(item.event.session));
   }

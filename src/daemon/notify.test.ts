@@ -85,7 +85,7 @@ function start(events: Events, more: Partial<NotifyOptions> = {}): Disposable {
   return notify({
     command: TELL,
     timeoutMs: 10_000,
-    follow: (signal) => events.follow(signal),
+    follow: (_types, signal) => events.follow(signal),
     session: () => VIEW,
     at: {
       children,

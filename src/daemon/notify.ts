@@ -10,8 +10,8 @@ import { runCommand, type Command, type CommandSurroundings } from './command.ts
 export interface NotifyOptions {
   readonly command: Command;
   readonly timeoutMs: number;
-  /** All sessions' events from now on, until the signal. */
-  readonly follow: (signal: AbortSignal) => AsyncIterable<readonly Followed[]>;
+  /** All sessions' events of these types from now on, until the signal. */
+  readonly follow: (types: ReadonlySet<string>, signal: AbortSignal) => AsyncIterable<readonly Followed[]>;
   /** Throws for a session that is gone. */
   readonly session: (id: string) => SessionView;
   readonly at: CommandSurroundings;
@@ -58,9 +58,9 @@ export function notify(options: NotifyOptions): Disposable {
   }
 
   async function listen(): Promise<void> {
-    for await (const batch of options.follow(ending.signal))
+    for await (const batch of options.follow(TOLD, ending.signal))
       for (const item of batch) {
-        if (item.kind !== 'event' || !tells(item.event.type)) continue;
+        if (item.kind !== 'event' || !TOLD.has(item.event.type)) continue;
         if (waiting.length >= MOST_WAITING) {
           left += 1;
           continue;
@@ -83,11 +83,7 @@ export function notify(options: NotifyOptions): Disposable {
   };
 }
 
-function tells(type: string): boolean {
-  return type === 'permission.requested' || ENDINGS.has(type);
-}
-
-const ENDINGS: ReadonlySet<string> = TURN_ENDINGS;
+const TOLD: ReadonlySet<string> = new Set(['permission.requested', ...TURN_ENDINGS]);
 
 async function run({ command, timeoutMs, session, at }: NotifyOptions, event: Event): Promise<void> {
   const { id, agent, cwd, name } = session(event.session);

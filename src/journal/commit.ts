@@ -79,6 +79,11 @@ export class GroupCommit {
     }
     this.#ports.written(accepted.flatMap(({ draft }) => draft.turns));
     for (const { draft } of accepted) for (const act of draft.acts) this.#guard(act);
+    if (accepted.some(({ draft }) => !draft.empty || draft.toDisk)) this.#handOn(accepted);
+    for (const { unit, value } of accepted) unit.resolve(value);
+  }
+
+  #handOn(accepted: readonly Accepted[]): void {
     this.#guard(() => {
       const toDisk = accepted.some(({ draft }) => draft.toDisk);
       this.#ports.onCommitted(
@@ -86,7 +91,6 @@ export class GroupCommit {
         toDisk,
       );
     });
-    for (const { unit, value } of accepted) unit.resolve(value);
   }
 
   #decideAll(units: readonly Unit[]): Accepted[] {

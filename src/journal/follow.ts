@@ -15,6 +15,8 @@ export interface Follow {
   readonly session: string | undefined;
   readonly after: number;
   readonly signal: AbortSignal;
+  /** Only of these types, and nobody is woken for another. Default: all. */
+  readonly types?: ReadonlySet<string>;
 }
 
 export class Followers {
@@ -27,8 +29,8 @@ export class Followers {
     this.#reader = reader;
   }
 
-  async *follow({ session, after, signal }: Follow): AsyncGenerator<readonly Followed[]> {
-    const tail = this.#join(session);
+  async *follow({ session, after, signal, types }: Follow): AsyncGenerator<readonly Followed[]> {
+    const tail = this.#join(session, types);
     const end = (): void => {
       tail.end();
     };
@@ -69,7 +71,8 @@ export class Followers {
       position = page.through;
       // In the same turn as the read: nothing can be committed in between.
       if (page.atEnd) tail.start();
-      const items = itemsOf(page, session);
+      const all = itemsOf(page, session);
+      const items = tail.choosy ? all.filter((item) => tail.wants(item)) : all;
       if (page.atEnd && !live) {
         live = true;
         items.push({ kind: 'live', through: position });
@@ -98,8 +101,8 @@ export class Followers {
     for (const tails of this.#bySession.values()) for (const tail of tails) tail.end();
   }
 
-  #join(session: string | undefined): Tail {
-    const tail = new Tail();
+  #join(session: string | undefined, types: ReadonlySet<string> | undefined): Tail {
+    const tail = new Tail(types);
     if (this.#closed) tail.end();
     if (session === undefined) this.#ofAll.add(tail);
     else {
@@ -118,17 +121,26 @@ export class Followers {
   }
 }
 
+type Live = Extract<Followed, { kind: 'event' }>;
+
 interface Batch {
   readonly items: readonly Followed[];
   readonly chars: number;
 }
 
 function send(tails: ReadonlySet<Tail>, events: readonly StoredEvent[]): void {
-  const batch: Batch = {
-    items: events.map((event) => ({ kind: 'event', event })),
-    chars: events.reduce((sum, { json }) => sum + json.length, 0),
-  };
-  for (const tail of tails) tail.push(batch);
+  const items = events.map((event) => ({ kind: 'event', event }) as const);
+  const batch: Batch = { items, chars: charsOf(items) };
+  for (const tail of tails) tail.push(tail.choosy ? chosen(items, tail) : batch);
+}
+
+function chosen(all: readonly Live[], tail: Tail): Batch {
+  const items = all.filter((item) => tail.wants(item));
+  return { items, chars: charsOf(items) };
+}
+
+function charsOf(items: readonly Live[]): number {
+  return items.reduce((sum, { event }) => sum + event.json.length, 0);
 }
 
 /** What waits for one follower that has reached the end. */
@@ -138,6 +150,19 @@ class Tail {
   #events = 0;
   #chars = 0;
   #wake: (() => void) | undefined;
+  readonly #types: ReadonlySet<string> | undefined;
+
+  constructor(types?: ReadonlySet<string>) {
+    this.#types = types;
+  }
+
+  get choosy(): boolean {
+    return this.#types !== undefined;
+  }
+
+  wants(item: Followed): boolean {
+    return item.kind !== 'event' || this.#types === undefined || this.#types.has(item.event.type);
+  }
 
   get tailing(): boolean {
     return this.#phase === 'tailing';
@@ -152,7 +177,7 @@ class Tail {
   }
 
   push(batch: Batch): void {
-    if (this.#phase !== 'tailing') return;
+    if (this.#phase !== 'tailing' || batch.items.length === 0) return;
     this.#events += batch.items.length;
     this.#chars += batch.chars;
     // One batch of any size is taken by a follower that keeps up: its events are shared.

@@ -1,5 +1,5 @@
 /** The durable log of one home: everything that happened, before anybody is told. */
-import type { Journal } from '../session/ports.ts';
+import type { Followed, Journal } from '../session/ports.ts';
 import { SqliteJournal, type JournalOptions } from './journal.ts';
 import { openDatabase } from './open.ts';
 import type { RetentionReport } from './retain.ts';
@@ -10,6 +10,12 @@ export type { RetentionReport } from './retain.ts';
 export interface OpenJournal extends Journal, AsyncDisposable {
   /** Of the last event there ever was: following all sessions from it gives what comes from now on. */
   readonly cursor: number;
+  /** Follows all sessions from a global cursor, but only what is of these types; nobody is woken for another. */
+  followTypes(
+    types: ReadonlySet<string>,
+    after: number,
+    signal: AbortSignal,
+  ): AsyncIterable<readonly Followed[]>;
   /** Removes what is older than `keepDays` or more than `maxMb`. `now` in ms since 1970. */
   retain(now?: number): Promise<RetentionReport>;
   /** Commits what is queued and lets go of the file. Later commits reject with `draining`. */

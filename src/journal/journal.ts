@@ -135,6 +135,14 @@ export class SqliteJournal implements Journal, AsyncDisposable {
     return this.#followers.follow({ session, after, signal });
   }
 
+  followTypes(
+    types: ReadonlySet<string>,
+    after: number,
+    signal: AbortSignal,
+  ): AsyncIterable<readonly Followed[]> {
+    return this.#followers.follow({ session: undefined, after, signal, types });
+  }
+
   sessions(filter: Parameters<Journal['sessions']>[0]): readonly SessionRecord[] {
     this.#mustBeOpen();
     return this.#tables.sessions(filter);

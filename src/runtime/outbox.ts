@@ -28,6 +28,8 @@ export class Outbox {
   #last: number;
   #sent: number;
   #confirmed: number;
+  /** The journal has forgotten those up to here. */
+  #forgotten = 0;
 
   /** `last`: the last number decided; `confirmed`: the last one that the child's holder has confirmed. */
   constructor(ports: OutboxPorts, from: { readonly last: number; readonly confirmed: number }) {
@@ -98,6 +100,16 @@ export class Outbox {
       this.#ports.write(write.n, Buffer.from(`${line}\n`));
       if (first) this.#timer.start(this.#ports.stdinTimeoutMs);
     }
+  }
+
+  /** What is confirmed need not be sent again: its rows go, in this draft. */
+  tellConfirmed(draft: Draft): void {
+    const confirmed = this.#confirmed;
+    if (confirmed === this.#forgotten) return;
+    draft.confirmed(this.#ports.runtime, confirmed);
+    draft.afterCommit(() => {
+      this.#forgotten = confirmed;
+    });
   }
 
   wrote(n: number): void {

@@ -280,7 +280,7 @@ export class Runtime implements ChildListener {
     const silent = signals.length === 0 && this.outbox.last === last && end === undefined;
     if (silent && batch.offset - this.#acknowledged < MOST_SILENT) return this.#pass(draft, batch);
     this.#at.audience.tell(draft, id, joinDeltas(signals));
-    draft.confirmed(id, this.outbox.confirmed);
+    this.outbox.tellConfirmed(draft);
     if (end === undefined) draft.runtime(this.record());
     else this.#finish(draft, end);
     draft.afterCommit(() => {
