@@ -8,9 +8,12 @@ const SLICE_MS = 1000;
 
 export class AwakeTimer {
   readonly #onFire: () => void;
+  #counting = false;
   #remaining = 0;
   #slice = 0;
   #armedAt = 0;
+  /** What of the slice counts: it may have begun before the countdown. */
+  #countedFrom = 0;
   #timer: NodeJS.Timeout | undefined;
   #touched = false;
   #full = 0;
@@ -21,10 +24,14 @@ export class AwakeTimer {
 
   /** Starts (again) from `ms`. */
   start(ms: number): void {
-    this.stop();
+    this.#counting = true;
     this.#full = ms;
     this.#remaining = ms;
     this.#touched = false;
+    this.#countedFrom = performance.now();
+    // A slice that is under way and ends in time is as good as a new one, and no timer is made.
+    if (this.#timer !== undefined && this.#armedAt + this.#slice <= this.#countedFrom + ms) return;
+    clearTimeout(this.#timer);
     this.#arm();
   }
 
@@ -33,14 +40,15 @@ export class AwakeTimer {
     this.#touched = true;
   }
 
+  /** The slice under way runs out by itself: what is started and stopped with every message makes no timers. */
   stop(): void {
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#counting = false;
   }
 
   #arm(): void {
     this.#slice = Math.min(this.#remaining, SLICE_MS);
     this.#armedAt = performance.now();
+    this.#countedFrom = this.#armedAt;
     this.#timer = setTimeout(() => {
       this.#tick();
     }, this.#slice);
@@ -49,8 +57,10 @@ export class AwakeTimer {
 
   #tick(): void {
     this.#timer = undefined;
-    const elapsed = performance.now() - this.#armedAt;
-    const stalled = elapsed > this.#slice + SLICE_MS;
+    if (!this.#counting) return;
+    const now = performance.now();
+    const stalled = now - this.#armedAt > this.#slice + SLICE_MS;
+    const slice = Math.max(0, this.#slice - (this.#countedFrom - this.#armedAt));
     if (this.#touched) {
       this.#touched = false;
       this.#remaining = this.#full;
@@ -58,10 +68,11 @@ export class AwakeTimer {
     // After a stall the input that came meanwhile goes first: the last slice is given once more.
     else
       this.#remaining -= stalled
-        ? this.#slice - Math.min(this.#slice, 1)
-        : Math.min(elapsed, this.#slice + SLICE_MS);
-    if (this.#remaining > 0.5) this.#arm();
-    else this.#onFire();
+        ? slice - Math.min(slice, 1)
+        : Math.min(now - this.#countedFrom, slice + SLICE_MS);
+    if (this.#remaining > 0.5) return this.#arm();
+    this.#counting = false;
+    this.#onFire();
   }
 }
 

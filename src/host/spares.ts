@@ -102,19 +102,25 @@ export class Spares {
 
   /** The spare that a start of this session gets for itself, by its runtime's id. */
   fitting({ state }: Session): string | undefined {
-    const asked = this.#foreseen.get(state.spec.id);
-    if (asked === undefined || asked.of !== JSON.stringify(state.spec)) return undefined;
-    if (startWishOf(state).resume !== undefined || !this.#ports.warms(state)) return undefined;
-    return fitting(this.#all(), asked)?.runtime;
+    const asked = this.#foreseenOf(state);
+    return asked === undefined || !this.#ports.warms(state)
+      ? undefined
+      : fitting(this.#all(), asked)?.runtime;
   }
 
   /** Those processes in which a conversation is open that this session would have opened alike. */
   conversing({ state }: Session): ReadonlySet<string> {
-    const { conversation, of } = this.#foreseen.get(state.spec.id) ?? {};
-    if (conversation === undefined || of !== JSON.stringify(state.spec)) return new Set();
-    if (startWishOf(state).resume !== undefined) return new Set();
+    const { conversation } = this.#foreseenOf(state) ?? {};
+    if (conversation === undefined) return new Set();
     const alike = [...this.#kept].filter(([, kept]) => kept.conversation === conversation);
     return new Set(alike.map(([runtime]) => runtime));
+  }
+
+  /** What was looked up for just this start, which goes on with no conversation. */
+  #foreseenOf(state: SessionState): Foreseen | undefined {
+    const asked = this.#foreseen.get(state.spec.id);
+    const same = asked?.of === JSON.stringify(state.spec) && startWishOf(state).resume === undefined;
+    return same ? asked : undefined;
   }
 
   /** Undefined when that runtime is no spare. */

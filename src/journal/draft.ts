@@ -58,7 +58,7 @@ export class UnitDraft implements Draft {
     const { id, closed, lastActivityAt } = record;
     this.sessions.set(id, {
       id,
-      spec: jsonOf(record.spec, 'spec'),
+      spec: specText(record.spec),
       state: jsonOf(record.state ?? null, 'state'),
       closed: closed ? 1 : 0,
       lastActivityAt,
@@ -117,6 +117,15 @@ export class UnitDraft implements Draft {
   onRollback(undo: () => void): void {
     this.undo.push(undo);
   }
+}
+
+/** A spec is the same object until somebody changes it: its text is made once. */
+const specTexts = new WeakMap<object, string>();
+
+function specText(spec: SessionRecord['spec']): string {
+  let text = specTexts.get(spec);
+  if (text === undefined) specTexts.set(spec, (text = jsonOf(spec, 'spec')));
+  return text;
 }
 
 function jsonOf(value: unknown, what: string): string {
