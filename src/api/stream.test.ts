@@ -1,9 +1,13 @@
+import { once } from 'node:events';
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { anybody } from '../../test/support/askers.ts';
 import { MemoryHost } from '../../test/support/memory-host.ts';
 import { createApi, type Api, type ApiLimits } from './index.ts';
+import { EventStream } from './stream.ts';
 
 let host: MemoryHost;
 let api: Api;
@@ -242,6 +246,28 @@ describe('a stream', () => {
     await first.leave();
     await (await follow()).leave();
   });
+});
+
+test('poured to a client that has left already it is over at once, and only once', async () => {
+  const gone = new ServerResponse(new IncomingMessage(new Socket()));
+  const closed = once(gone, 'close');
+  gone.destroy();
+  await closed;
+  let ends = 0;
+  const stream = new EventStream({
+    follow: (signal) => host.follow(session, 0, signal),
+    numbering: 'seq',
+    epoch: 'e',
+    pingMs: 60_000,
+    signals: [],
+    cut: undefined,
+    onError: (error) => expect.unreachable(String(error)),
+    onEnd: () => {
+      ends += 1;
+    },
+  });
+  await stream.pour(gone);
+  expect([ends, host.followers]).toEqual([1, 0]);
 });
 
 test('a client that comes back at any seq sees each event once, in order', async () => {

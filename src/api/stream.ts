@@ -85,6 +85,8 @@ class Feed implements UnderlyingSource<Uint8Array> {
     into.once('close', () => {
       this.#release();
     });
+    // It left before, and will not say so again.
+    if (into.destroyed) this.#release();
     this.start(sinkOf(into));
     while (!this.#over) {
       await this.pull();

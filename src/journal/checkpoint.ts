@@ -13,8 +13,8 @@ const WORTH_BYTES = 8 * 1024 * 1024;
 const MOST_BYTES = 64 * 1024 * 1024;
 /** More than the log grows with a transaction of ordinary size beside its texts: what each part of it costs to ask SQLite is more than the commit of a line. */
 const EACH_BYTES = 64 * 1024;
-/** A text is in its event, its turn and the answer of its key. */
-const COPIES = 4;
+/** A text is in its event, its turn and the answer of its key, with up to three bytes a character. */
+const BYTES_A_CHAR = 12;
 /** Work that can wait between its pieces carries its own over early: 64 MiB at once take 100 ms, 4 MiB a few. */
 const PIECE_BYTES = 4 * 1024 * 1024;
 
@@ -36,7 +36,7 @@ export class Checkpoints implements Disposable {
   wrote(chars: number): void {
     if (this.#closed) return;
     this.#wroteAt = performance.now();
-    this.#pendingBytes += EACH_BYTES + COPIES * chars;
+    this.#pendingBytes += EACH_BYTES + BYTES_A_CHAR * chars;
     if (this.#pendingBytes > MOST_BYTES) this.#carry(MOST_BYTES);
     this.#arm(IDLE_MS);
   }
