@@ -84,8 +84,8 @@ export type Report =
   | { readonly t: 'exit'; readonly id: string; readonly exit: ChildExit }
   | { readonly t: 'stopped' };
 
-/** Bodies up to here are copied behind their header: one write of one piece costs less than one of three. */
-const MOST_COPIED = 16 * 1024;
+/** Bodies up to here are copied behind their header: one write of one piece costs less than one of three. Larger copies would be memory that only a collection frees. */
+const MOST_COPIED = 2 * 1024;
 
 function encode(header: Order | Report, body?: Uint8Array): Buffer[] {
   const head = JSON.stringify(header);
