@@ -9,11 +9,7 @@ export interface Answer {
   readonly body?: string | EventStream;
 }
 
-export function json(
-  value: unknown,
-  status = 200,
-  headers: Readonly<Record<string, string>> = {},
-): Answer & { readonly body: string } {
+export function json(value: unknown, status = 200, headers: Readonly<Record<string, string>> = {}): Answer {
   return {
     status,
     headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },

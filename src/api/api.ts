@@ -71,9 +71,9 @@ export function createApi(options: ApiOptions): Api {
   const router = createRouter(options, limits);
   const visited = async (request: Request, arrival?: Arrival): Promise<Answer> => {
     const visit = newVisit(request, arrival ?? arrivalOf(request));
-    const { status, headers, ...body } = await answer(visit);
+    const { headers, ...rest } = await answer(visit);
     visit.leave?.();
-    const whole = { status, headers: { ...HARDENING, ...headers, 'x-request-id': visit.id }, ...body };
+    const whole = { ...rest, headers: { ...HARDENING, ...headers, 'x-request-id': visit.id } };
     writeDown(options, visit, whole);
     return whole;
   };
@@ -89,8 +89,9 @@ export function createApi(options: ApiOptions): Api {
   };
   return {
     fetch: async (request, arrival) => {
-      const { body, ...head } = await visited(request, arrival);
-      return responseOf(request.method === 'HEAD' || body === undefined ? head : { ...head, body });
+      const whole = await visited(request, arrival);
+      const { body: _, ...head } = whole;
+      return responseOf(request.method === 'HEAD' ? head : whole);
     },
     listen: (where) => listen(visited, where),
   };
@@ -126,8 +127,13 @@ interface Visit {
   answer: Answer | undefined;
 }
 
-/** What every handler gives the router. */
 const PASSED = new Response(null);
+
+/** What every handler gives the router. */
+function passed({ visit }: Env['Bindings'], answer: Answer): Response {
+  visit.answer = answer;
+  return PASSED;
+}
 
 function newVisit(request: Request, arrival: Arrival): Visit {
   return {
@@ -182,8 +188,7 @@ function createRouter(options: ApiOptions, limits: ApiLimits): Hono<Env> {
         admit(options, visit, scopeOf(route));
         visit.leave = places.take(visit.asker.id);
       }
-      visit.answer = await run(options, route, callOf(visit, params));
-      return PASSED;
+      return passed(c.env, await run(options, route, callOf(visit, params)));
     });
   // From here on: what is not there is told only to those who may look.
   app.use((c, next) => {
@@ -191,24 +196,19 @@ function createRouter(options: ApiOptions, limits: ApiLimits): Hono<Env> {
     return next();
   });
   let document: unknown;
-  app.get('/openapi.json', (c) => {
-    c.env.visit.answer = json((document ??= openApiDocument(routes, options.version)));
-    return PASSED;
-  });
+  app.get('/openapi.json', (c) =>
+    passed(c.env, json((document ??= openApiDocument(routes, options.version)))),
+  );
   for (const [path, same] of Map.groupBy(routes, (route) => route.path))
     app.all(honoPath(path), (c) => {
-      c.env.visit.answer = methodNotAllowed(
-        c.req.method,
-        same.map(({ method }) => method.toUpperCase()),
-      );
-      return PASSED;
+      const allowed = same.map(({ method }) => method.toUpperCase());
+      return passed(c.env, methodNotAllowed(c.req.method, allowed));
     });
-  const refuse = ({ visit }: Env['Bindings'], error: unknown): Response => {
-    visit.answer = failed(visit, error);
-    return PASSED;
-  };
-  app.notFound((c) => refuse(c.env, new PilotlightError('not_found', `There is no route ${c.req.path}`)));
-  app.onError((error, c) => refuse(c.env, error));
+  app.notFound((c) => {
+    const error = new PilotlightError('not_found', `There is no route ${c.req.path}`);
+    return passed(c.env, failed(c.env.visit, error));
+  });
+  app.onError((error, c) => passed(c.env, failed(c.env.visit, error)));
   return app;
 }
 

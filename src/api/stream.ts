@@ -28,28 +28,11 @@ export interface StreamOptions {
   readonly onEnd: () => void;
 }
 
-/** The body of an answer, which goes to one reader: by its own pulls, or into a connection. */
-export class EventStream {
-  readonly #feed: Feed;
-
-  constructor(options: StreamOptions) {
-    this.#feed = new Feed(options);
-  }
-
-  readable(): ReadableStream<Uint8Array> {
-    return new ReadableStream(this.#feed, { highWaterMark: 0 });
-  }
-
-  /** Straight to the client, without streams between, whose steps take longer than the write. Resolves when it is over. */
-  pour(into: ServerResponse): Promise<void> {
-    return this.#feed.pour(into);
-  }
-}
-
 /** Where the bytes go. */
 type Sink = Pick<ReadableStreamDefaultController<Uint8Array>, 'desiredSize' | 'enqueue' | 'close'>;
 
-class Feed implements UnderlyingSource<Uint8Array> {
+/** The body of an answer, which goes to one reader: by its own pulls ({@link readable}), or into a connection ({@link pour}). */
+export class EventStream implements UnderlyingSource<Uint8Array> {
   readonly #options: StreamOptions;
   readonly #ending = new AbortController();
   #batches: AsyncIterator<readonly Followed[]> | undefined;
@@ -81,6 +64,11 @@ class Feed implements UnderlyingSource<Uint8Array> {
     if (this.#over) sink.close();
   }
 
+  readable(): ReadableStream<Uint8Array> {
+    return new ReadableStream(this, { highWaterMark: 0 });
+  }
+
+  /** Straight to the client, without streams between, whose steps take longer than the write. Resolves when it is over. */
   async pour(into: ServerResponse): Promise<void> {
     into.once('close', () => {
       this.#release();

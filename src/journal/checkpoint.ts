@@ -11,7 +11,7 @@ const IDLE_MS = 250;
 const QUIET_MS = 5000;
 const WORTH_BYTES = 8 * 1024 * 1024;
 const MOST_BYTES = 64 * 1024 * 1024;
-/** More than the log grows with a transaction of ordinary size beside its texts: what each part of it costs to ask SQLite is more than the commit of a line. */
+/** More than the log grows with a transaction beside its texts. SQLite is asked when it may be too much: each time would take a third of what the commit of a line does. */
 const EACH_BYTES = 64 * 1024;
 /** A text is in its event, its turn and the answer of its key, with up to three bytes a character. */
 const BYTES_A_CHAR = 12;
@@ -34,25 +34,26 @@ export class Checkpoints implements Disposable {
 
   /** Called after every transaction; `chars`: of its texts. */
   wrote(chars: number): void {
-    if (this.#closed) return;
-    this.#wroteAt = performance.now();
     this.#pendingBytes += EACH_BYTES + BYTES_A_CHAR * chars;
-    if (this.#pendingBytes > MOST_BYTES) this.#carry(MOST_BYTES);
-    this.#arm(IDLE_MS);
+    this.#written(MOST_BYTES);
   }
 
   /** Called after every transaction of work that nobody waits for. */
   wrotePiece(): void {
-    if (this.#closed) return;
-    this.#wroteAt = performance.now();
-    this.#carry(PIECE_BYTES);
-    this.#arm(IDLE_MS);
+    // How much a piece writes nobody says.
+    this.#pendingBytes = Number.POSITIVE_INFINITY;
+    this.#written(PIECE_BYTES);
   }
 
   /** `most`: bytes that may wait for idleness. */
-  #carry(most: number): void {
-    this.#pendingBytes = this.#store.pendingBytes;
-    if (this.#pendingBytes > most) this.#run('checkpoint');
+  #written(most: number): void {
+    if (this.#closed) return;
+    this.#wroteAt = performance.now();
+    if (this.#pendingBytes > most) {
+      this.#pendingBytes = this.#store.pendingBytes;
+      if (this.#pendingBytes > most) this.#run('checkpoint');
+    }
+    this.#arm(IDLE_MS);
   }
 
   /** Carries everything over and cuts the file. Throws what SQLite throws. */

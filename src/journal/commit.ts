@@ -79,18 +79,15 @@ export class GroupCommit {
     }
     this.#ports.written(accepted.flatMap(({ draft }) => draft.turns));
     for (const { draft } of accepted) for (const act of draft.acts) this.#guard(act);
-    if (accepted.some(({ draft }) => !draft.empty || draft.toDisk)) this.#handOn(accepted);
+    const toDisk = accepted.some(({ draft }) => draft.toDisk);
+    if (toDisk || !accepted.every(isEmpty))
+      this.#guard(() => {
+        this.#ports.onCommitted(
+          accepted.flatMap(({ events }) => events),
+          toDisk,
+        );
+      });
     for (const { unit, value } of accepted) unit.resolve(value);
-  }
-
-  #handOn(accepted: readonly Accepted[]): void {
-    this.#guard(() => {
-      const toDisk = accepted.some(({ draft }) => draft.toDisk);
-      this.#ports.onCommitted(
-        accepted.flatMap(({ events }) => events),
-        toDisk,
-      );
-    });
   }
 
   #decideAll(units: readonly Unit[]): Accepted[] {
@@ -133,7 +130,7 @@ export class GroupCommit {
 
   #write(accepted: readonly Accepted[]): void {
     const { store, ends } = this.#ports;
-    if (accepted.every(({ draft }) => draft.empty)) return;
+    if (accepted.every(isEmpty)) return;
     const keys = new Map<string, number>();
     store.transact((statements) => {
       for (const one of accepted) this.#writeUnit(statements, one, keys);
@@ -175,6 +172,10 @@ export class GroupCommit {
       this.#ports.onError(error);
     }
   }
+}
+
+function isEmpty({ draft }: Accepted): boolean {
+  return draft.empty;
 }
 
 /** What the units before have added in this group. */
